@@ -1,0 +1,1 @@
+"""Turn a capture into relocatable objects: one CPU target at a time, plus thunks and data."""

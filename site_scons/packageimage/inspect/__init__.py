@@ -1,0 +1,1 @@
+"""Read images and objects of any platform on any host."""

@@ -1,0 +1,1 @@
+"""The runtime: find, check, choose, bind and attach images."""
