@@ -1,0 +1,272 @@
+"""From what the recorder saw to what an image holds: modules, the method table, what was left out.
+
+Which methods are kept, and why the others are not, is decided here; nothing is left out silently.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from ..model.method_key import short_digest
+from . import numba_bridge as bridge
+from .symbols import CanonicalNames, Library
+
+
+@dataclass(frozen=True)
+class Omission:
+    """A specialisation that works through Numba's JIT at run time, and why."""
+
+    function: str
+    signature: str
+    reason: str
+
+
+@dataclass
+class Capture:
+    """What the serialize stage writes."""
+
+    partitions: list[bytes]
+    entries: list[list[str]]
+    entry_owners: dict[str, str]
+    table: dict[str, Any]
+    blobs: list[bytes]
+    omitted: list[Omission]
+    owners: set[str] = field(default_factory=set)
+    foreign_modules: set[str] = field(default_factory=set)
+
+
+class _Blobs:
+    """Byte strings, each kept once."""
+
+    def __init__(self) -> None:
+        self.items: list[bytes] = []
+        self._index: dict[bytes, int] = {}
+
+    def add(self, data: bytes) -> int:
+        if data not in self._index:
+            self._index[data] = len(self.items)
+            self.items.append(data)
+        return self._index[data]
+
+
+def method_key(method: bridge.Method) -> str:
+    """The key that the loader computes too (load.method_table)."""
+    text = "\n".join(
+        (method.kind, method.function_text, method.options, method.extra, method.arguments_text)
+    )
+    return short_digest(text.encode())
+
+
+def reason_to_omit(
+    recorder: bridge.Recorder, method: bridge.Method, library: Library
+) -> str | None:
+    """Why a method cannot be held, or None when it can."""
+    if (method.function.__module__ or "") in ("__main__", "__mp_main__"):
+        return "it is defined in the workload, not in a package"
+    if method.unkeyable:
+        return f"its function can't be told from others: {method.unkeyable}"
+    for part in library.with_callees():
+        for name in part.dynamic_globals:
+            why = recorder.unnamed_addresses.get(name, "an address of the building process")
+            return f"its code holds an address that has no name: {why}"
+    return None
+
+
+def is_internal(method: bridge.Method) -> bool:
+    """Numba's own helper, compiled into a caller: no program asks the image for it."""
+    return method.nested and method.owner in bridge.BASE_PACKAGES
+
+
+def collect(recorder: bridge.Recorder, partitions: int) -> Capture:
+    """Build the capture of everything that was recorded, in `partitions` modules."""
+    names = CanonicalNames(recorder.owner_of)
+    capture = Capture([], [], {}, {}, [], [])
+    blobs = _Blobs()
+    rows: dict[str, dict[str, Any]] = {}
+    environments: dict[str, list[Any]] = {}
+    frozen: dict[tuple[str, str, str], int] = {}
+    placed: dict[str, tuple[Library, bridge.Method]] = {}
+
+    for method in recorder.methods:
+        if is_internal(method):
+            continue
+        library = recorder.library(method.result.library)
+        reason = (
+            method.unkeyable or "Numba kept no code for it"
+            if library is None
+            else reason_to_omit(recorder, method, library)
+        )
+        if reason is None and not method.entries:
+            reason = None if method.kind == "ufunc" else "it has no entry point"
+            if reason is None:
+                continue  # a ufunc's core without a loop: nobody can call it
+        row: dict[str, Any] = {}
+        if reason is None:
+            assert library is not None
+            try:
+                row = _row(recorder, names, method, library, blobs, environments, frozen)
+            except Exception as error:  # whatever a foreign object's pickling raises is the reason
+                reason = f"it refers to what can't be kept: {_one_line(error)}"
+        if reason is not None:
+            capture.omitted.append(
+                Omission(
+                    f"{method.function.__module__}.{method.function.__qualname__}",
+                    "(" + ", ".join(str(item) for item in method.argument_types) + ")",
+                    reason,
+                )
+            )
+            continue
+        key = method_key(method)
+        if key in rows:
+            # The same function and types once more (a second dispatcher of one function).
+            rows[key]["roles"] = {**row["roles"], **rows[key]["roles"]}
+        else:
+            rows[key] = row
+        for role, (entry_library, name) in method.entries.items():
+            symbol = names.symbol(name)
+            rows[key]["roles"][role] = symbol
+            placed.setdefault(symbol, (entry_library, method))
+        capture.owners.add(method.owner)
+        for function in recorder.functions_of(library):
+            capture.foreign_modules.add(function.__module__ or "")
+
+    _assemble(capture, names, placed, rows, partitions)
+    capture.table = {
+        "format": 1,
+        "methods": dict(sorted(rows.items())),
+        "environments": dict(sorted(environments.items())),
+        "globals": [list(item) for item in frozen],
+    }
+    capture.blobs = blobs.items
+    capture.omitted = sorted(set(capture.omitted), key=lambda o: (o.function, o.signature))
+    return capture
+
+
+def _row(
+    recorder: bridge.Recorder,
+    names: CanonicalNames,
+    method: bridge.Method,
+    library: Library,
+    blobs: _Blobs,
+    environments: dict[str, list[Any]],
+    frozen: dict[tuple[str, str, str], int],
+) -> dict[str, Any]:
+    result = method.result
+    descriptor = result.fndesc
+    libraries = {id(library): library}
+    for entry_library, _ in method.entries.values():
+        libraries.setdefault(id(entry_library), entry_library)
+    slots: set[str] = set()
+    for part in libraries.values():
+        for slot, module, constants in bridge.environments(part, result.environment, names.symbol):
+            environments[slot] = [module, None if constants is None else blobs.add(constants)]
+            slots.add(slot)
+    own_environment = result.environment
+    return {
+        "kind": method.kind,
+        "module": method.function.__module__,
+        "qualname": method.function.__qualname__,
+        "signature": method.arguments_text,
+        "declared": None
+        if method.declared_return is None
+        else bridge.return_type_text(method.declared_return),
+        "return": blobs.add(bridge.dumps(result.signature.return_type)),
+        "objectmode": bool(result.objectmode),
+        "symbol": names.symbol(descriptor.mangled_name),
+        "environment": names.symbol(own_environment.env_name) if own_environment else None,
+        "environments": sorted(slots),
+        "noalias": bool(descriptor.noalias),
+        "arguments": list(descriptor.args),
+        "init": sorted(
+            [function.__module__, function.__qualname__]
+            for function in set(result.reload_init) | set(result.library._reload_init)
+        ),
+        "globals": _globals_of(recorder, library, frozen),
+        "roles": {},
+    }
+
+
+def _globals_of(
+    recorder: bridge.Recorder, library: Library, frozen: dict[tuple[str, str, str], int]
+) -> list[int]:
+    """Indices of the global values that a method and its callees froze."""
+    wanted: set[tuple[str, str, str]] = set()
+    for function in recorder.functions_of(library):
+        for (module, name), digest in recorder.frozen.get(function, {}).items():
+            wanted.add((module, name, digest))
+    return [frozen.setdefault(item, len(frozen)) for item in sorted(wanted)]
+
+
+def _assemble(
+    capture: Capture,
+    names: CanonicalNames,
+    placed: dict[str, tuple[Library, bridge.Method]],
+    rows: dict[str, dict[str, Any]],
+    partitions: int,
+) -> None:
+    """Link the libraries of each partition into one module with the entries left external."""
+    triple, layout = bridge.target_layout()
+    bins: list[dict[str, Library]] = [{} for _ in range(partitions)]
+    where: dict[str, int] = {}
+    for symbol in sorted(placed):
+        library, method = placed[symbol]
+        index = _partition_of(library, names, partitions)
+        bins[index][symbol] = library
+        where[symbol] = index
+        capture.entry_owners[symbol] = method.shown
+    for index, libraries in enumerate(bins):
+        module = llvm.parse_assembly("")
+        module.name = "pkgimage"
+        module.triple = triple
+        module.data_layout = layout
+        entries = sorted(libraries)
+        wanted = set(entries)
+        done: set[str] = set()
+        unique = {id(library): library for _, library in sorted(libraries.items())}
+        for library in unique.values():
+            part = names.module(library)
+            if library.content_hash in done:
+                continue
+            done.add(library.content_hash)
+            for function in part.functions:
+                if function.is_declaration or function.linkage in (
+                    llvm.Linkage.private,
+                    llvm.Linkage.internal,
+                ):
+                    continue
+                mine = function.name in wanted and (
+                    names.content_hash(libraries[function.name]) == library.content_hash
+                )
+                function.linkage = "external" if mine else "linkonce_odr"
+            module.link_in(part)
+        module.verify()
+        capture.partitions.append(module.as_bitcode())
+        capture.entries.append(entries)
+    position = {
+        symbol: [index, position]
+        for index, entries in enumerate(capture.entries)
+        for position, symbol in enumerate(entries)
+    }
+    for row in rows.values():
+        row["entries"] = {role: position[symbol] for role, symbol in sorted(row["roles"].items())}
+
+
+def _partition_of(library: Library, names: CanonicalNames, partitions: int) -> int:
+    """A function's partition depends on its own content only, so that others do not move."""
+    if partitions == 1:
+        return 0
+    return int(names.content_hash(library), 16) % partitions
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:200]
+
+
+def imported_modules(package: str) -> list[str]:
+    """Names of the package's modules that are loaded now."""
+    return sorted(n for n in sys.modules if n == package or n.startswith(package + "."))

@@ -1,0 +1,777 @@
+"""Every use of Numba's private interfaces while a package is captured.
+
+`install()` must run in a process of its own before the package is imported.  It makes Numba
+
+- keep each code library's LLVM module as it is before MCJIT rewrites it in place;
+- emit code that refers to Python objects, environments and large arrays through named slots,
+  where it would bake in addresses of this process;
+- report each specialisation that it compiles, of any kind, to the `Recorder`.
+
+Checked against Numba 0.67 and 0.68; `check_version` refuses others.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import ctypes
+import functools
+import hashlib
+import io
+import pickle
+import types as python_types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from numba.core import (
+    base,
+    bytecode,
+    ccallback,
+    codegen,
+    compiler,
+    dispatcher,
+    environment,
+    lowering,
+    pythonapi,
+    serialize,
+    sigutils,
+    types,
+)
+from numba.core.registry import cpu_target
+from numba.core.typing import cffi_utils
+from numba.experimental.jitclass import boxing
+from numba.np.ufunc import parallel as parallel_ufunc
+from numba.np.ufunc import ufuncbuilder, wrappers
+from numba.stencils.stencil import StencilFunc
+
+from ..model.errors import PackageImageError
+from ..model.method_key import (
+    Unkeyable,
+    arguments_text,
+    function_text,
+    options_text,
+    short_digest,
+    type_text,
+    value_text,
+)
+from .references import UnnamedObject, find_address, find_object
+from .symbols import ENVIRONMENT_PREFIX, Library, tags
+
+SUPPORTED_NUMBA = ((0, 67), (0, 68))
+BASE_PACKAGES = frozenset({"numba", "numpy", "llvmlite"})
+LARGE_ARRAY_BYTES = 10**6  # numba.core.base.make_constant_array freezes smaller ones into the code
+
+
+def check_version() -> None:
+    """Raises PackageImageError when this Numba is not one of those that the bridge was made for."""
+    found = tuple(int(part) for part in numba.__version__.split(".")[:2])
+    if found not in SUPPORTED_NUMBA:
+        known = " or ".join(f"{a}.{b}" for a, b in SUPPORTED_NUMBA)
+        raise PackageImageError(
+            f"expected Numba {known}, found {numba.__version__}: install a supported Numba"
+        )
+
+
+@dataclass(eq=False)
+class Method:
+    """One specialisation, or one ufunc loop, that an image may answer for."""
+
+    kind: str
+    function: python_types.FunctionType
+    argument_types: tuple
+    declared_return: Any
+    options: str
+    extra: str
+    result: Any  # numba's CompileResult
+    nested: bool
+    function_text: str = ""
+    arguments_text: str = ""
+    unkeyable: str = ""
+    entries: dict[str, tuple[Library, str]] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """Function and signature as a person would write them."""
+        arguments = ", ".join(str(item) for item in self.argument_types)
+        return f"{self.function.__module__}.{self.function.__qualname__}({arguments})"
+
+    @property
+    def owner(self) -> str:
+        return (self.function.__module__ or "").partition(".")[0]
+
+
+@dataclass(eq=False)
+class _Frame:
+    """One compilation in progress: which Python functions went into it."""
+
+    functions: list[python_types.FunctionType] = field(default_factory=list)
+
+
+class Recorder:
+    """What Numba compiled since `install`."""
+
+    def __init__(self) -> None:
+        self.libraries: dict[int, Library] = {}
+        self.owner_of: dict[str, Library] = {}
+        self.methods: list[Method] = []
+        self.unnamed_addresses: dict[str, str] = {}
+        self.frames: list[_Frame] = []
+        self.depth = 0
+        self.frozen: dict[python_types.FunctionType, dict[tuple[str, str], str]] = {}
+        self._keepalive: list[Any] = []
+        self._pending_functions: dict[int, list[python_types.FunctionType]] = {}
+
+    def keep(self, thing: Any) -> None:
+        """Hold on to an object whose id is used as a key."""
+        self._keepalive.append(thing)
+
+    def library(self, numba_library: Any) -> Library | None:
+        return self.libraries.get(id(numba_library))
+
+    def functions_of(self, library: Library) -> list[python_types.FunctionType]:
+        """The Python functions whose code is in a library, callees included."""
+        seen: dict[python_types.FunctionType, None] = {}
+        for part in library.with_callees():
+            for function in part.functions:
+                seen[function] = None
+        return list(seen)
+
+    # -- called by the hooks -------------------------------------------------------------------
+
+    def on_lower(self, numba_library: Any) -> None:
+        if self.frames:
+            pending = self._pending_functions.setdefault(id(numba_library), [])
+            self.keep(numba_library)
+            for function in self.frames[-1].functions:
+                if function not in pending:
+                    pending.append(function)
+
+    def on_finalize(self, numba_library: Any) -> None:
+        module = numba_library._final_module
+        library = Library(
+            bitcode=module.as_bitcode(),
+            order=len(self.libraries),
+            links=[
+                known
+                for linked in numba_library._linking_libraries
+                if (known := self.library(linked)) is not None
+            ],
+            functions=self._pending_functions.get(id(numba_library), []),
+            dynamic_globals=[
+                value.name
+                for value in module.global_variables
+                if value.name.startswith("numba.dynamic.globals")
+            ],
+        )
+        self.keep(numba_library)
+        self.libraries[id(numba_library)] = library
+        for function in module.functions:
+            if not function.is_declaration:
+                for _, _, counter in tags(function.name):
+                    self.owner_of.setdefault(counter, library)
+
+    def on_function(self, function: python_types.FunctionType) -> None:
+        if self.frames:
+            self.frames[-1].functions.append(function)
+        if (function.__module__ or "").partition(".")[0] not in BASE_PACKAGES:
+            self.frozen.setdefault(function, {}).update(_frozen_globals(function))
+
+    def add(self, method: Method) -> None:
+        try:
+            method.function_text = function_text(method.function)
+            method.arguments_text = arguments_text(method.argument_types)
+        except Unkeyable as error:
+            method.unkeyable = str(error)
+        result = method.result
+        result.library._ensure_finalized()
+        library = self.library(result.library)
+        if library is None:
+            method.unkeyable = method.unkeyable or "Numba kept no library for it"
+        elif method.kind != "ufunc":  # a ufunc is called through its loop, see add_entry
+            names = {
+                "cpython": result.fndesc.llvm_cpython_wrapper_name,
+                "cfunc": result.fndesc.llvm_cfunc_wrapper_name,
+            }
+            defined = {
+                f.name for f in result.library._final_module.functions if not f.is_declaration
+            }
+            for role, name in names.items():
+                if name in defined:
+                    method.entries[role] = (library, name)
+        self.methods.append(method)
+
+    def add_entry(self, result: Any, role: str, info: Any) -> None:
+        """A ufunc or gufunc wrapper was built around a compiled function."""
+        info.library._ensure_finalized()
+        library = self.library(info.library)
+        for method in self.methods:
+            if method.result is result and library is not None:
+                method.entries[role] = (library, info.name)
+
+    @contextlib.contextmanager
+    def compiling(self) -> Iterator[bool]:
+        """Counts nesting; yields whether another compilation asked for this one."""
+        nested = self.depth > 0
+        self.depth += 1
+        try:
+            yield nested
+        finally:
+            self.depth -= 1
+
+    @contextlib.contextmanager
+    def frame(self) -> Iterator[None]:
+        self.frames.append(_Frame())
+        try:
+            yield
+        finally:
+            self.frames.pop()
+
+
+def _frozen_globals(function: python_types.FunctionType) -> dict[tuple[str, str], str]:
+    """Globals that a function names, with their values as text.
+
+    Numba freezes a global's value into the code.  A value without a text (an open file) can't be
+    frozen either; a module stands for the attributes of it that the function names.
+    """
+    found: dict[tuple[str, str], str] = {}
+    namespace = function.__globals__
+    for name in _names_in(function.__code__):
+        if name not in namespace:
+            continue
+        value = namespace[name]
+        if isinstance(value, python_types.ModuleType):
+            if value.__name__.partition(".")[0] in BASE_PACKAGES or _is_standard(value):
+                continue
+            for attribute in _names_in(function.__code__):
+                if attribute in vars(value):
+                    _note(found, value.__name__, attribute, vars(value)[attribute])
+        else:
+            _note(found, function.__module__, name, value)
+    return found
+
+
+def _note(found: dict, module: str, name: str, value: object) -> None:
+    if isinstance(value, python_types.ModuleType) or callable(value) and not _is_jitted(value):
+        return
+    if getattr(value, "nbytes", 0) > LARGE_ARRAY_BYTES:
+        return  # used in place through a slot, never frozen
+    with contextlib.suppress(Unkeyable):
+        found[module, name] = short_digest(value_text(value).encode())
+
+
+def _is_jitted(value: object) -> bool:
+    return isinstance(value, (dispatcher.Dispatcher, ccallback.CFunc))
+
+
+def _is_standard(module: python_types.ModuleType) -> bool:
+    import sys
+
+    return module.__name__.partition(".")[0] in sys.stdlib_module_names
+
+
+def _names_in(code: python_types.CodeType) -> list[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, python_types.CodeType):
+            names.update(_names_in(constant))
+    return sorted(names)
+
+
+# -- slots ---------------------------------------------------------------------------------------
+
+
+class _Slots:
+    """Pointer-sized variables that the code being compiled loads from, defined in this process."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, ctypes.c_void_p] = {}
+
+    def cell(self, name: str) -> ctypes.c_void_p:
+        if name not in self._cells:
+            self._cells[name] = ctypes.c_void_p(0)
+            llvm.add_symbol(name, ctypes.addressof(self._cells[name]))
+        return self._cells[name]
+
+    def declare(self, module: ir.Module, name: str) -> ir.GlobalVariable:
+        self.cell(name)
+        if name not in module.globals:
+            variable = ir.GlobalVariable(module, ir.IntType(8).as_pointer(), name=name)
+            variable.linkage = "external"
+        return module.globals[name]
+
+    def load(self, builder: ir.IRBuilder, name: str, value: int) -> ir.Value:
+        self.cell(name).value = value
+        return builder.load(self.declare(builder.module, name))
+
+
+def c_object(name: str) -> object:
+    """The Python object that CPython's C interface calls `name`."""
+    special = {"_Py_NoneStruct": None, "_Py_TrueStruct": True, "_Py_FalseStruct": False}
+    if name in special:
+        return special[name]
+    return getattr(builtins, name.removeprefix("PyExc_"))
+
+
+def install(*, inline: bool = True) -> Recorder:
+    """Hook Numba in this process and return the recorder of what it compiles."""
+    check_version()
+    recorder = Recorder()
+    slots = _Slots()
+    _disable_caches()
+    _hook_libraries(recorder, inline=inline)
+    _hook_slots(recorder, slots)
+    _hook_compilations(recorder)
+    _hook_dispatchers(recorder)
+    _hook_ufuncs(recorder)
+    _stable_uuids()
+    return recorder
+
+
+def _replace(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
+    original = getattr(owner, name)
+    setattr(owner, name, functools.wraps(original)(make(original)))
+
+
+def _disable_caches() -> None:
+    def nothing(self: Any) -> None:
+        return None
+
+    dispatcher.Dispatcher.enable_caching = nothing
+    ufuncbuilder.UFuncDispatcher.enable_caching = nothing
+    ccallback.CFunc.enable_caching = nothing
+    wrappers.GufWrapperCache = lambda py_func: wrappers.NullCache()
+
+
+def _hook_libraries(recorder: Recorder, *, inline: bool) -> None:
+    def finalize(original: Callable) -> Callable:
+        def hooked(self: Any) -> None:
+            recorder.on_finalize(self)
+            # What callers link must also be the module before MCJIT touches it.
+            shared = self._final_module.clone()
+            for function in shared.functions:
+                if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                    function.linkage = "linkonce_odr"
+            original(self)
+            self._shared_module = shared
+
+        return hooked
+
+    _replace(codegen.CPUCodeLibrary, "_finalize_final_module", finalize)
+
+    def add_module(original: Callable) -> Callable:
+        def hooked(self: Any, ll_module: Any) -> None:
+            if not inline:
+                for function in ll_module.functions:
+                    if not function.is_declaration and not any(
+                        b"alwaysinline" in attribute for attribute in function.attributes
+                    ):
+                        function.add_function_attribute("noinline")
+            original(self, ll_module)
+
+        return hooked
+
+    _replace(codegen.CPUCodeLibrary, "add_llvm_module", add_module)
+
+    def pass_builder(original: Callable) -> Callable:
+        def hooked(self: Any, **options: Any) -> Any:
+            # Unrolled for no CPU in particular, a loop is lost to the vectorisers that run later
+            # for each CPU.
+            builder = original(self, **options)
+            tuning = builder._pto
+            tuning.loop_unrolling = False
+            tuning.loop_interleaving = False
+            return llvm.create_pass_builder(self._tm, tuning)
+
+        return hooked
+
+    _replace(codegen.CPUCodegen, "_pass_builder", pass_builder)
+
+
+def _hook_slots(recorder: Recorder, slots: _Slots) -> None:
+    def declare_env_global(self: Any, module: ir.Module, envname: str) -> ir.GlobalVariable:
+        return slots.declare(module, envname)
+
+    base.BaseContext.declare_env_global = declare_env_global
+
+    def set_env(self: Any, env_name: str, env: Any) -> None:
+        slots.cell(env_name).value = id(env)
+        recorder.keep(env)
+
+    codegen.JITCPUCodegen.set_env = set_env
+
+    def get_c_object(self: Any, name: str) -> ir.Value:
+        value = c_object(name)
+        pointer = slots.load(self.builder, f"pkgimage.obj.{name}", id(value))
+        return self.builder.bitcast(pointer, self.pyobj)
+
+    pythonapi.PythonAPI.get_c_object = get_c_object
+
+    def add_dynamic_addr(original: Callable) -> Callable:
+        def hooked(self: Any, builder: ir.IRBuilder, intaddr: int, info: str) -> ir.Value:
+            try:
+                name = _jitclass_box(intaddr) or find_address(
+                    _functions_in_progress(recorder), intaddr, _function_address
+                )
+            except UnnamedObject as error:
+                symbol = f"numba.dynamic.globals.{intaddr:x}"
+                recorder.unnamed_addresses[symbol] = f"{info}: {error}"
+                return original(self, builder, intaddr, info)
+            return slots.load(builder, name, intaddr)
+
+        return hooked
+
+    _replace(base.BaseContext, "add_dynamic_addr", add_dynamic_addr)
+
+    def make_constant_array(original: Callable) -> Callable:
+        def hooked(self: Any, builder: ir.IRBuilder, typ: Any, ary: Any) -> Any:
+            if typ.layout in "FC" and ary.nbytes <= LARGE_ARRAY_BYTES:
+                return original(self, builder, typ, ary)
+            try:
+                reference = find_object(_functions_in_progress(recorder), ary)
+            except UnnamedObject:
+                return original(self, builder, typ, ary)
+            # The shape and the strides are in the code, so the loader compares them.
+            shape = f"{ary.dtype.str}{ary.shape}{ary.strides}".replace(" ", "")
+            names = {
+                ary.ctypes.data: f"pkgimage.array.data:{reference}:{shape}",
+                id(ary): f"pkgimage.array.object:{reference}:{shape}",
+            }
+            self.add_dynamic_addr = lambda b, intaddr, info: slots.load(b, names[intaddr], intaddr)
+            try:
+                return original(self, builder, typ, ary)
+            finally:
+                del self.add_dynamic_addr
+
+        return hooked
+
+    _replace(base.BaseContext, "make_constant_array", make_constant_array)
+
+
+def _function_address(value: Any) -> int | None:
+    """The address of the C function that a global stands for, as Numba's types take it."""
+    if isinstance(value, ctypes._CFuncPtr):
+        return ctypes.cast(value, ctypes.c_void_p).value
+    if isinstance(value, ccallback.CFunc):
+        return value.address
+    if type(value).__module__ == "_cffi_backend" and cffi_utils.is_cffi_func(value):
+        return cffi_utils.get_pointer(value)
+    if isinstance(value, types.WrapperAddressProtocol) and not isinstance(value, type):
+        return value.__wrapper_address__()
+    return None
+
+
+def _jitclass_box(address: int) -> str | None:
+    """The slot for the class that boxes a jitclass, when `address` is one."""
+    for instance_type, box in boxing._cache_specialized_box.items():
+        if id(box) == address:
+            with contextlib.suppress(pickle.PicklingError):
+                return "pkgimage.ref.jitclass:{}:{}".format(
+                    *_jitclass_place(instance_type.class_type)
+                )
+    return None
+
+
+def _functions_in_progress(recorder: Recorder) -> list[python_types.FunctionType]:
+    return [function for frame in reversed(recorder.frames) for function in frame.functions]
+
+
+def _hook_compilations(recorder: Recorder) -> None:
+    def framed(original: Callable) -> Callable:
+        def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            with recorder.frame():
+                source = args[0] if args else None
+                func_id = getattr(source, "func_id", None)
+                if func_id is not None:
+                    recorder.on_function(func_id.func)
+                return original(self, *args, **kwargs)
+
+        return hooked
+
+    _replace(compiler.CompilerBase, "compile_extra", framed)
+    _replace(compiler.CompilerBase, "compile_ir", framed)
+
+    from_function = bytecode.FunctionIdentity.from_function.__func__
+
+    def hooked_from_function(cls: type, pyfunc: Any) -> Any:
+        identity = from_function(cls, pyfunc)
+        recorder.on_function(identity.func)
+        return identity
+
+    bytecode.FunctionIdentity.from_function = classmethod(hooked_from_function)
+
+    def lower_init(original: Callable) -> Callable:
+        def hooked(self: Any, context: Any, library: Any, *args: Any, **kwargs: Any) -> None:
+            recorder.on_lower(library)
+            original(self, context, library, *args, **kwargs)
+
+        return hooked
+
+    _replace(lowering.BaseLower, "__init__", lower_init)
+
+
+def _hook_dispatchers(recorder: Recorder) -> None:
+    def dispatcher_compile(kind: str, options: Callable[[Any], str]) -> Callable:
+        def make(original: Callable) -> Callable:
+            def hooked(self: Any, sig: Any) -> Any:
+                arguments, declared = sigutils.normalize_signature(sig)
+                arguments = tuple(arguments)
+                if arguments in self.overloads:
+                    return original(self, sig)
+                with recorder.compiling() as nested:
+                    entry_point = original(self, sig)
+                result = self.overloads.get(arguments)
+                if result is not None:
+                    recorder.add(
+                        Method(
+                            kind=kind,
+                            function=self.py_func,
+                            argument_types=arguments,
+                            declared_return=declared,
+                            options=options(self),
+                            extra=lifted_place(self) if kind == "lifted" else "",
+                            result=result,
+                            nested=nested,
+                        )
+                    )
+                return entry_point
+
+            return hooked
+
+        return make
+
+    _replace(
+        dispatcher.Dispatcher,
+        "compile",
+        dispatcher_compile("function", lambda d: options_text(d.targetoptions)),
+    )
+    for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
+        _replace(lifted, "compile", dispatcher_compile("lifted", lambda d: ""))
+
+    def compile_cfunc(original: Callable) -> Callable:
+        def hooked(self: Any) -> Any:
+            with recorder.compiling() as nested:
+                result = original(self)
+            recorder.add(
+                Method(
+                    kind="cfunc",
+                    function=self._pyfunc,
+                    argument_types=tuple(self._sig.args),
+                    declared_return=self._sig.return_type,
+                    options=options_text(self._compiler.targetoptions),
+                    extra="",
+                    result=result,
+                    nested=nested,
+                )
+            )
+            return result
+
+        return hooked
+
+    _replace(ccallback.CFunc, "_compile_uncached", compile_cfunc)
+
+    def stencil_wrapper(original: Callable) -> Callable:
+        def hooked(
+            self: Any, result: Any, sigret: Any, return_type: Any, typemap: Any, calltypes: Any,
+            *args: Any,
+        ) -> Any:  # fmt: skip
+            with recorder.compiling() as nested:
+                compiled = original(self, result, sigret, return_type, typemap, calltypes, *args)
+            if not nested:
+                recorder.add(
+                    Method(
+                        kind="stencil",
+                        function=self.kernel_ir.func_id.func,
+                        argument_types=tuple(args),
+                        declared_return=None,
+                        options=stencil_options(self),
+                        extra="out" if result is not None else "",
+                        result=compiled,
+                        nested=False,
+                    )
+                )
+            return compiled
+
+        return hooked
+
+    _replace(StencilFunc, "_stencil_wrapper", stencil_wrapper)
+
+
+def lifted_place(lifted: Any) -> str:
+    """Which loop or with-block of its function a lifted dispatcher is."""
+    return f"{type(lifted).__name__}:{lifted.func_ir.loc.line - _first_line(lifted)}"
+
+
+def _first_line(lifted: Any) -> int:
+    return lifted.func_ir.func_id.func.__code__.co_firstlineno
+
+
+def stencil_options(stencil: Any) -> str:
+    shown = {"mode": stencil.mode, "neighborhood": stencil.neighborhood, **stencil.options}
+    return options_text(shown)
+
+
+def _hook_ufuncs(recorder: Recorder) -> None:
+    def compile_core(original: Callable) -> Callable:
+        def hooked(self: Any, sig: Any, flags: Any, locals: Any) -> Any:
+            with recorder.compiling() as nested:
+                result = original(self, sig, flags, locals)
+            arguments, declared = sigutils.normalize_signature(sig)
+            recorder.add(
+                Method(
+                    kind="ufunc",
+                    function=self.py_func,
+                    argument_types=tuple(arguments),
+                    declared_return=declared,
+                    options=flags_text(flags),
+                    extra="",
+                    result=result,
+                    nested=nested,
+                )
+            )
+            return result
+
+        return hooked
+
+    _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", compile_core)
+
+    def ufunc_wrapper(role: str, position_of_result: int) -> Callable:
+        def make(original: Callable) -> Callable:
+            def hooked(*args: Any, **kwargs: Any) -> Any:
+                info = original(*args, **kwargs)
+                recorder.add_entry(args[position_of_result], role, info)
+                return info
+
+            return hooked
+
+        return make
+
+    def gufunc_wrapper(role: str) -> Callable:
+        def make(original: Callable) -> Callable:
+            def hooked(
+                py_func: Any, cres: Any, sin: Any, sout: Any, cache: Any, is_parfors: bool
+            ) -> Any:
+                info = original(py_func, cres, sin, sout, cache, is_parfors)
+                if not is_parfors:
+                    recorder.add_entry(cres, f"{role}{sin}{sout}", info)
+                return info
+
+            return hooked
+
+        return make
+
+    _replace(ufuncbuilder, "build_ufunc_wrapper", ufunc_wrapper("ufunc", 5))
+    _replace(parallel_ufunc, "build_ufunc_wrapper", ufunc_wrapper("parallel-ufunc", 4))
+    _replace(ufuncbuilder, "build_gufunc_wrapper", gufunc_wrapper("gufunc"))
+    _replace(parallel_ufunc, "build_gufunc_wrapper", gufunc_wrapper("parallel-gufunc"))
+
+
+def flags_text(flags: Any) -> str:
+    """Numba's compiler flags in a canonical text."""
+    return flags.get_mangle_string() if hasattr(flags, "get_mangle_string") else str(flags)
+
+
+def _stable_uuids() -> None:
+    """Dispatchers are pickled with a random UUID; one made of their content is as unique."""
+
+    def uuid_of(self: Any) -> str:
+        known = getattr(self, "_MemoMixin__uuid", None)
+        if known is None:
+            try:
+                text = function_text(self.py_func)
+            except Unkeyable:
+                text = f"{self.py_func.__module__}:{self.py_func.__qualname__}"
+            place = lifted_place(self) if isinstance(self, dispatcher.LiftedCode) else ""
+            known = hashlib.sha256(f"{text}{place}".encode()).hexdigest()[:32]
+            if known in dispatcher._MemoMixin._memo:
+                known = hashlib.sha256(f"{known}{len(self._memo)}".encode()).hexdigest()[:32]
+            self._set_uuid(known)
+        return known
+
+    dispatcher._MemoMixin._uuid = property(uuid_of)
+
+
+# -- what the loader needs to rebuild ------------------------------------------------------------
+
+
+class _Pickler(serialize.NumbaPickler):
+    """Numba's pickler, with objects that a module holds kept as references to that module."""
+
+    def persistent_id(self, obj: Any) -> tuple | None:
+        if isinstance(obj, dispatcher.Dispatcher):
+            return _reference("global", obj.py_func, obj)
+        if isinstance(obj, python_types.FunctionType):
+            holder = _reference("global", obj, obj)
+            return holder or _reference("py_func", obj, None)
+        if isinstance(obj, types.ClassType):
+            return ("jitclass", *_jitclass_place(obj))
+        return None
+
+
+def _reference(kind: str, function: Any, wanted: Any) -> tuple | None:
+    import sys
+
+    module = sys.modules.get(function.__module__ or "")
+    found: Any = module
+    for part in function.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if kind == "py_func":
+        return None if getattr(found, "py_func", None) is not function else _place(kind, function)
+    return _place(kind, function) if found is wanted and module is not None else None
+
+
+def _place(kind: str, function: Any) -> tuple:
+    return (kind, function.__module__, function.__qualname__)
+
+
+def _jitclass_place(class_type: Any) -> tuple[str, str]:
+    import sys
+
+    for method in class_type.methods.values():
+        module = sys.modules.get(method.__module__ or "")
+        for name, value in vars(module).items() if module else ():
+            if getattr(value, "class_type", None) is class_type:
+                return module.__name__, name
+    raise pickle.PicklingError(f"jitclass {class_type.class_name} has no name at module level")
+
+
+def dumps(value: Any) -> bytes:
+    """A pickle that `load.numba_bridge.loads` reads; raises what the pickler raises."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, protocol=5).dump(value)
+    return buffer.getvalue()
+
+
+def environments(library: Library, own: Any, symbol: Callable[[str], str]) -> list[tuple]:
+    """(slot name, module, constants or None) of each environment that a library refers to.
+
+    Raises LookupError for one whose function lives in no module.
+    """
+    module = llvm.parse_bitcode(library.bitcode)
+    found = []
+    for variable in module.global_variables:
+        name = variable.name
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        env = own if own is not None and own.env_name == name else None
+        env = env or environment.lookup_environment(name)
+        if env is None:
+            raise LookupError("an environment that Numba has forgotten")
+        if not env.can_cache():
+            raise LookupError("code that was made by exec() without a module name")
+        constants = list(env.consts)
+        found.append((symbol(name), env.globals["__name__"], dumps(constants) if constants else None))
+    return sorted(found, key=lambda item: item[0])
+
+
+def return_type_text(numba_type: Any) -> str:
+    return type_text(numba_type)
+
+
+def target_layout() -> tuple[str, str]:
+    """Triple and data layout that captured modules have."""
+    generator = cpu_target.target_context.codegen()
+    return generator._llvm_module.triple, str(generator._data_layout)

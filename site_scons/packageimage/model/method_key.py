@@ -1,0 +1,239 @@
+"""What a compiled specialisation is known by, the same text at build and at load.
+
+Numba keys its own cache by the file, the bytecode and the closure, and misses changed globals and
+callees (numba issue 1833).  Here a method is known by its function (module, qualified name, first
+line, bytecode, closure), the Numba types of its arguments, the target options and, checked apart,
+the global values that it froze.  All of it is text or a digest of values, never an address, so
+that two processes agree.
+
+Nothing here imports Numba or NumPy: their objects are recognised by what they offer.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+|#[0-9a-fA-F]+(?=<)")
+_DIGEST_LENGTH = 24
+_MAX_DEPTH = 12
+
+# Options that say where code is kept, not what it is.
+_OPTIONS_WITHOUT_EFFECT_ON_CODE = frozenset({"cache", "_target"})
+
+_code_digests: dict[types.CodeType, str] = {}
+
+
+class Unkeyable(ValueError):
+    """A value that no other process could compare; the argument says which."""
+
+
+def short_digest(data: bytes) -> str:
+    """Ninety-six bits of SHA-256 in hexadecimal: enough to tell the functions of a package apart."""
+    return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]
+
+
+def code_digest(code: types.CodeType) -> str:
+    """A digest of a code object's behaviour: bytecode, constants and names, without line numbers."""
+    known = _code_digests.get(code)
+    if known is not None:
+        return known
+    digest = hashlib.sha256(code.co_code)
+    shape = (
+        code.co_name,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        getattr(code, "co_exceptiontable", b""),
+    )
+    digest.update(repr(shape).encode())
+    for constant in code.co_consts:
+        digest.update(_constant_text(constant).encode())
+        digest.update(b"\0")
+    result = digest.hexdigest()[:_DIGEST_LENGTH]
+    _code_digests[code] = result
+    return result
+
+
+def _constant_text(constant: object) -> str:
+    if isinstance(constant, types.CodeType):
+        return "code " + code_digest(constant)
+    if isinstance(constant, frozenset):
+        return "frozenset " + repr(sorted(_constant_text(item) for item in constant))
+    if isinstance(constant, tuple):
+        return "tuple " + repr([_constant_text(item) for item in constant])
+    return f"{type(constant).__name__} {constant!r}"
+
+
+def value_text(value: object, depth: int = 0) -> str:
+    """A text that is equal in two processes exactly when the value would compile to the same code.
+
+    Raises Unkeyable for a value that has no such text (an open file, an object of unknown class).
+    """
+    if depth > _MAX_DEPTH:
+        raise Unkeyable("a value nested too deeply or in a cycle")
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+        if isinstance(value, enum.Enum):
+            return _enum_text(value)
+        return f"{type(value).__name__}:{value!r}"
+    if isinstance(value, enum.Enum):
+        return _enum_text(value)
+    if isinstance(value, types.ModuleType):
+        return f"module:{value.__name__}"
+    if isinstance(value, type):
+        return f"class:{value.__module__}.{value.__qualname__}"
+    if isinstance(value, (tuple, list)):
+        items = ",".join(value_text(item, depth + 1) for item in value)
+        return f"{type(value).__name__}({items})"
+    if isinstance(value, (set, frozenset)):
+        return f"set({','.join(sorted(value_text(item, depth + 1) for item in value))})"
+    if isinstance(value, dict):
+        pairs = (f"{value_text(k, depth + 1)}={value_text(v, depth + 1)}" for k, v in value.items())
+        return f"dict({','.join(pairs)})"
+    if isinstance(value, types.FunctionType):
+        return f"function:{function_text(value, depth + 1)}"
+    if isinstance(value, types.BuiltinFunctionType):
+        return f"builtin:{value.__module__}.{value.__qualname__}"
+    return _foreign_value_text(value, depth)
+
+
+def _enum_text(value: enum.Enum) -> str:
+    cls = type(value)
+    return f"enum:{cls.__module__}.{cls.__qualname__}.{value.name}={value.value!r}"
+
+
+def _foreign_value_text(value: Any, depth: int) -> str:
+    """Values of NumPy and Numba, recognised without importing either."""
+    module = type(value).__module__ or ""
+    if module.partition(".")[0] == "numpy":
+        if hasattr(value, "tobytes") and hasattr(value, "dtype"):
+            dtype = value.dtype
+            if getattr(dtype, "hasobject", False):
+                raise Unkeyable("an array of Python objects")
+            shape = getattr(value, "shape", ())
+            return f"array:{dtype.str}:{dtype.descr!r}:{shape}:{short_digest(value.tobytes())}"
+        if hasattr(value, "descr") and hasattr(value, "str"):
+            return f"dtype:{value.descr!r}"
+        if hasattr(value, "nin") and hasattr(value, "nout"):
+            return f"ufunc:{value.__name__}"
+    if hasattr(value, "py_func") and isinstance(value.py_func, types.FunctionType):
+        options = options_text(getattr(value, "targetoptions", {}))
+        return f"dispatcher:{function_text(value.py_func, depth + 1)}:{options}"
+    if hasattr(value, "key") and hasattr(value, "name") and module.startswith("numba."):
+        return f"type:{type_text(value, depth + 1)}"
+    if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
+        return f"wrapped:{type(value).__name__}:{function_text(value.__wrapped__, depth + 1)}"
+    kernel = getattr(value, "kernel_ir", None)
+    if kernel is not None:
+        return f"stencil:{function_text(kernel.func_id.func, depth + 1)}"
+    raise Unkeyable(f"an object of class {module}.{type(value).__qualname__}")
+
+
+def function_text(function: types.FunctionType, depth: int = 0) -> str:
+    """Module, qualified name, bytecode, defaults and closure of a Python function.
+
+    Raises Unkeyable when the closure holds a value without a text; the message names the variable.
+    """
+    parts = [f"{function.__module__}:{function.__qualname__}", code_digest(function.__code__)]
+    if function.__defaults__:
+        parts.append(_named_text("a default value", function.__defaults__, depth))
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            content = cell.cell_contents
+        except ValueError:
+            parts.append(f"{name}=<empty>")
+            continue
+        if content is function:
+            parts.append(f"{name}=<self>")
+            continue
+        parts.append(f"{name}={_named_text(f'closure variable {name!r}', content, depth)}")
+    return "|".join(parts)
+
+
+def _named_text(what: str, value: object, depth: int) -> str:
+    try:
+        return value_text(value, depth + 1)
+    except Unkeyable as error:
+        raise Unkeyable(f"{what} is {error}") from None
+
+
+def options_text(options: Mapping[str, Any]) -> str:
+    """Numba's target options in a canonical text, without those that do not change code."""
+    kept = sorted(k for k in options if k not in _OPTIONS_WITHOUT_EFFECT_ON_CODE)
+    return ",".join(f"{name}={_option_text(options[name])}" for name in kept)
+
+
+def _option_text(value: object) -> str:
+    try:
+        return value_text(value)
+    except Unkeyable:
+        # A cost model or a compiler class: its name decides, its instance does not.
+        return f"object:{type(value).__module__}.{type(value).__qualname__}"
+
+
+def type_text(numba_type: Any, depth: int = 0) -> str:
+    """The name of a Numba type without addresses, and with what its name leaves out.
+
+    Numba names a dispatcher's type by its address and a jitclass by the address of its class; both
+    are replaced by the function's own text.
+    """
+    if depth > _MAX_DEPTH:
+        raise Unkeyable("a type nested too deeply")
+    name = str(numba_type)
+    dispatcher = getattr(numba_type, "dispatcher", None)
+    if dispatcher is not None and isinstance(
+        getattr(dispatcher, "py_func", None), types.FunctionType
+    ):
+        return f"Dispatcher[{function_text(dispatcher.py_func, depth + 1)}]"
+    class_type = getattr(numba_type, "class_type", None)
+    if class_type is not None:
+        return f"{_ADDRESS.sub('', name)}@{_class_text(class_type)}"
+    if hasattr(numba_type, "class_name") and hasattr(numba_type, "struct"):
+        return f"{_ADDRESS.sub('', name)}@{_class_text(numba_type)}"
+    if _ADDRESS.search(name) is None:
+        instance_class = getattr(numba_type, "instance_class", None)
+        if isinstance(instance_class, type):
+            return f"{name}@{instance_class.__module__}.{instance_class.__qualname__}"
+        return name
+    inner = _inner_types(numba_type)
+    shown = _ADDRESS.sub("", name)
+    return f"{shown}<{';'.join(type_text(item, depth + 1) for item in inner)}>"
+
+
+def _class_text(class_type: Any) -> str:
+    methods = getattr(class_type, "methods", None) or {}
+    owners = sorted({getattr(method, "__module__", "") or "" for method in methods.values()})
+    codes = "".join(
+        code_digest(method.__code__)
+        for _, method in sorted(methods.items())
+        if hasattr(method, "__code__")
+    )
+    return (
+        f"{'/'.join(owners)}.{getattr(class_type, 'class_name', '')}:{short_digest(codes.encode())}"
+    )
+
+
+def _inner_types(numba_type: Any) -> Iterable[Any]:
+    for attribute in ("types", "arg_types"):
+        inner = getattr(numba_type, attribute, None)
+        if isinstance(inner, tuple):
+            return inner
+    for attribute in ("dtype", "type", "item_type", "instance_type"):
+        inner = getattr(numba_type, attribute, None)
+        if inner is not None and hasattr(inner, "name"):
+            return (inner,)
+    return ()
+
+
+def arguments_text(argument_types: Iterable[Any]) -> str:
+    """The types of a call in order; two calls with the same text want the same specialisation."""
+    return "(" + ", ".join(type_text(item) for item in argument_types) + ")"

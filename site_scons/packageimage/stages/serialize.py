@@ -1,0 +1,99 @@
+"""Serialize: run the capture worker in a clean process and hand on what it says.
+
+The worker's environment is made, not inherited: a fixed hash seed, and no NUMBA_ variable of the
+caller, so that the capture depends on the declared inputs alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ..model.errors import PackageImageError
+from ..model.flags import parse_flags
+
+_LOG_TAIL_LINES = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--package", required=True, help="import name of the package")
+    parser.add_argument("--path", action="append", default=[], help="folder to put on sys.path")
+    parser.add_argument("--workload", action="append", default=[], help="file to run")
+    parser.add_argument("--flags", default="", help="cache flags, as in PKGIMAGE_FLAGS")
+    parser.add_argument("--partitions", type=int, default=1, help="number of bitcode modules")
+    parser.add_argument("--output", required=True, help="FOLDER/NAME that the files' names start with")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Raises PackageImageError for a user's mistake; nothing is written then."""
+    flags = parse_flags(args.flags)
+    if args.partitions < 1:
+        raise PackageImageError(
+            f"expected at least one partition, found {args.partitions}: give --partitions 1 or more"
+        )
+    for workload in args.workload:
+        if not Path(workload).is_file():
+            raise PackageImageError(
+                f"expected a workload file, found none at {workload}: check the name"
+            )
+    output = Path(args.output).absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    log = output.parent / f"{output.name}.workload.log"
+    request = {
+        "package": args.package,
+        "paths": [str(Path(path).absolute()) for path in args.path],
+        "workloads": [str(Path(workload).absolute()) for workload in args.workload],
+        "flags": str(flags),
+        "partitions": args.partitions,
+        "output": str(output),
+        "log": str(log),
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8", delete=False) as file:
+        json.dump(request, file)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-P", "-m", "packageimage.capture.worker", file.name],
+            env=_environment(),
+            check=False,
+        )
+    finally:
+        os.unlink(file.name)
+    if result.returncode != 0:
+        _fail(result.returncode, args.package, log)
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NUMBA_", "PKGIMAGE", "PYTHONHASHSEED", "COVERAGE"))
+    }
+    library = str(Path(__file__).resolve().parents[2])
+    path = kept.get("PYTHONPATH", "")
+    kept["PYTHONPATH"] = f"{library}{os.pathsep}{path}" if path else library
+    kept["PYTHONHASHSEED"] = "0"
+    kept["PKGIMAGE"] = "no"
+    return kept
+
+
+def _fail(code: int, package: str, log: Path) -> None:
+    if code not in (2, 3):
+        print(_tail(log), file=sys.stderr, end="")
+        died = f"signal {-code}" if code < 0 else f"exit code {code}"
+        raise PackageImageError(
+            f"expected the capture of {package!r} to end, found {died}: run its workload under "
+            "plain Numba to see whether it fails there too"
+        )
+    raise SystemExit(2)  # the worker has said why
+
+
+def _tail(log: Path) -> str:
+    if not log.is_file():
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "".join(f"{line}\n" for line in lines[-_LOG_TAIL_LINES:])
