@@ -1,0 +1,53 @@
+"""The base image: what an image is built against and must find again when it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+
+RUNTIME_FORMAT = 1
+"""The contract between images and our loader (exported table, slots, method table)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseImage:
+    """Versions as their distributions name them.
+
+    python_abi: such as "cpython-311" (`sys.implementation.cache_tag`). llvm: may be empty where
+    it follows from llvmlite's version. runtime_format: RUNTIME_FORMAT.
+    """
+
+    python_abi: str
+    numba: str
+    llvmlite: str
+    llvm: str
+    numpy: str
+    runtime_format: int = RUNTIME_FORMAT
+
+    @property
+    def id(self) -> str:
+        """SHA-256 in hexadecimal over all fields: the name of this base image."""
+        # Names and lengths go in too, so that no two sets of values give the same text.
+        parts = []
+        for field in fields(self):
+            value = str(getattr(self, field.name)).encode("utf-8", "surrogatepass")
+            parts.append(b"%s:%d:%s\n" % (field.name.encode("ascii"), len(value), value))
+        return hashlib.sha256(b"pkgimage base image\n" + b"".join(parts)).hexdigest()
+
+    def __str__(self) -> str:
+        llvm = f" (LLVM {self.llvm})" if self.llvm else ""
+        return (
+            f"{self.python_abi}, numba {self.numba}, llvmlite {self.llvmlite}{llvm}, "
+            f"numpy {self.numpy}, runtime format {self.runtime_format}"
+        )
+
+
+def base_mismatch(image: BaseImage, session: BaseImage) -> str | None:
+    """Which parts differ, in words; None when the image fits the session."""
+    reasons = [
+        f"{field.name.replace('_', ' ')}: image has {getattr(image, field.name) or 'none'}, "
+        f"session has {getattr(session, field.name) or 'none'}"
+        for field in fields(BaseImage)
+        if getattr(image, field.name) != getattr(session, field.name)
+    ]
+    return "; ".join(reasons) or None

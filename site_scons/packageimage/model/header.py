@@ -1,0 +1,379 @@
+"""An image's header: what it is and what it needs, read before the image is opened.
+
+One frame, the same bytes inside the image and at the start of the `.pki` file beside it::
+
+    magic "PKGIMGHD" | format u16 | payload length u64 | SHA-256 of the payload | payload
+
+little endian; the payload is canonical JSON (sorted keys, no spaces, ASCII). The `.pki` file goes
+on with a trailer that describes the linked library::
+
+    magic "PKGIMGTR" | library size u64 | SHA-256 of the library | SHA-256 of the trailer so far
+
+Whatever bytes they are given, `decode` and `decode_sidecar` raise nothing but HeaderError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from packageimage.model.base_image import BaseImage
+from packageimage.model.cpu_selection import TargetRecord
+from packageimage.model.errors import PackageImageError
+from packageimage.model.flags import CacheFlags, parse_flags
+
+HEADER_FORMAT = 1
+
+_MAGIC = b"PKGIMGHD"
+_FRAME = struct.Struct("<8sHQ32s")
+_TRAILER_MAGIC = b"PKGIMGTR"
+_TRAILER = struct.Struct("<8sQ32s")
+_DIGEST_SIZE = 32
+_MAX_INT = 2**63 - 1
+
+_T = TypeVar("_T")
+
+
+class HeaderError(PackageImageError):
+    """Bytes that are no header of a known format, or are damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """A file that the capture depended on.
+
+    root: the package (or declared root) that `path`, with forward slashes, is relative to. size
+    in bytes, sha256 in hexadecimal, both of the content.
+    """
+
+    root: str
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """A package whose functions were compiled in; content: its build id or content hash."""
+
+    package: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """A specialisation that the image does not hold, and why."""
+
+    function: str
+    signature: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """partitions: number of entries of each. slots: names in slot order. methods: how many the
+    method table holds. includes, requires, preferences and omitted are sets: they are brought
+    into sorted order, so that equal headers are equal bytes.
+    """
+
+    package: str
+    build_id: str
+    base: BaseImage
+    platform: str
+    flags: CacheFlags
+    targets: tuple[TargetRecord, ...]
+    partitions: tuple[int, ...]
+    slots: tuple[str, ...]
+    includes: tuple[Include, ...] = ()
+    requires: tuple[Require, ...] = ()
+    preferences: tuple[tuple[str, str], ...] = ()
+    methods: int = 0
+    omitted: tuple[Omitted, ...] = ()
+    format: int = HEADER_FORMAT
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "includes", tuple(sorted(self.includes, key=_include_row)))
+        put(self, "requires", tuple(sorted(self.requires, key=_require_row)))
+        put(self, "preferences", tuple(sorted(self.preferences)))
+        put(self, "omitted", tuple(sorted(self.omitted, key=_omitted_row)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What a `.pki` file holds. encoded: the header's bytes, to compare with the embedded ones."""
+
+    header: Header
+    encoded: bytes
+    image_size: int
+    image_sha256: str
+
+
+def _include_row(item: Include) -> tuple[str, str, int, str]:
+    return (item.root, item.path, item.size, item.sha256)
+
+
+def _require_row(item: Require) -> tuple[str, str]:
+    return (item.package, item.content)
+
+
+def _omitted_row(item: Omitted) -> tuple[str, str, str]:
+    return (item.function, item.signature, item.reason)
+
+
+def encode(header: Header) -> bytes:
+    """The frame of `header`; `decode(encode(header)) == header`.
+
+    ValueError for a header that no reader would accept (a bug of ours): another format, values of
+    wrong types.
+    """
+    if header.format != HEADER_FORMAT:
+        raise ValueError(f"this code writes header format {HEADER_FORMAT}, not {header.format}")
+    base = header.base
+    payload = json.dumps(
+        {
+            "package": header.package,
+            "build_id": header.build_id,
+            "base": {
+                "python_abi": base.python_abi,
+                "numba": base.numba,
+                "llvmlite": base.llvmlite,
+                "llvm": base.llvm,
+                "numpy": base.numpy,
+                "runtime_format": base.runtime_format,
+            },
+            "platform": header.platform,
+            "flags": str(header.flags),
+            "targets": [
+                {
+                    "spec": target.spec,
+                    "name": target.name,
+                    "features": list(target.features),
+                    "vector_bits": target.vector_bits,
+                    "options": list(target.options),
+                }
+                for target in header.targets
+            ],
+            "partitions": list(header.partitions),
+            "slots": list(header.slots),
+            "includes": [_include_row(item) for item in header.includes],
+            "requires": [_require_row(item) for item in header.requires],
+            "preferences": [list(item) for item in header.preferences],
+            "methods": header.methods,
+            "omitted": [_omitted_row(item) for item in header.omitted],
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+        allow_nan=False,
+    ).encode("ascii")
+    digest = hashlib.sha256(payload).digest()
+    encoded = _FRAME.pack(_MAGIC, HEADER_FORMAT, len(payload), digest) + payload
+    try:
+        same = decode(encoded) == header
+    except HeaderError as error:
+        raise ValueError(f"a header that cannot be read back: {error}") from error
+    if not same:
+        raise ValueError("a header that does not read back as itself")
+    return encoded
+
+
+def decode(data: bytes) -> Header:
+    """The header that `data` holds, all of it. HeaderError for anything else."""
+    header, size = _decode_frame(data)
+    if size != len(data):
+        raise HeaderError(f"header of {size} bytes is followed by {len(data) - size} unknown bytes")
+    return header
+
+
+def encode_sidecar(header: bytes, image_size: int, image_sha256: str) -> bytes:
+    """A `.pki` file's content: the encoded `header` and the trailer for the linked library.
+
+    image_sha256 in hexadecimal. ValueError for values that do not fit.
+    """
+    digest = bytes.fromhex(image_sha256)
+    if len(digest) != _DIGEST_SIZE or not 0 <= image_size <= _MAX_INT:
+        raise ValueError("an image's size must not be negative, its SHA-256 has 64 hex digits")
+    trailer = _TRAILER.pack(_TRAILER_MAGIC, image_size, digest)
+    return header + trailer + hashlib.sha256(trailer).digest()
+
+
+def decode_sidecar(data: bytes) -> Sidecar:
+    """What a `.pki` file holds. HeaderError for anything that is not whole."""
+    header, size = _decode_frame(data)
+    trailer = data[size:]
+    if len(trailer) != _TRAILER.size + _DIGEST_SIZE:
+        raise HeaderError(
+            f"trailer after the header must have {_TRAILER.size + _DIGEST_SIZE} bytes, "
+            f"found {len(trailer)}"
+        )
+    magic, image_size, digest = _TRAILER.unpack_from(trailer)
+    if magic != _TRAILER_MAGIC:
+        raise HeaderError(f"trailer must start with {_TRAILER_MAGIC!r}, found {magic!r}")
+    if hashlib.sha256(trailer[: _TRAILER.size]).digest() != trailer[_TRAILER.size :]:
+        raise HeaderError("trailer does not match its checksum")
+    return Sidecar(header, bytes(data[:size]), image_size, digest.hex())
+
+
+def _decode_frame(data: bytes) -> tuple[Header, int]:
+    """The header at the start of `data` and the number of bytes it takes."""
+    if len(data) < _FRAME.size:
+        raise HeaderError(f"header needs at least {_FRAME.size} bytes, found {len(data)}")
+    magic, version, length, digest = _FRAME.unpack_from(data)
+    if magic != _MAGIC:
+        raise HeaderError(f"header must start with {_MAGIC!r}, found {magic!r}")
+    if version != HEADER_FORMAT:
+        raise HeaderError(f"header format must be {HEADER_FORMAT}, found {version}")
+    end = _FRAME.size + length
+    if len(data) < end:
+        raise HeaderError(f"header of {end} bytes is cut off after {len(data)}")
+    payload = bytes(data[_FRAME.size : end])
+    if hashlib.sha256(payload).digest() != digest:
+        raise HeaderError("header does not match its checksum")
+    try:
+        # RecursionError: a payload of a hundred thousand brackets. ValueError: not ASCII, not
+        # JSON, a number of thousands of digits.
+        fields = _Object(json.loads(payload.decode("ascii")), "header")
+    except (ValueError, RecursionError) as error:
+        raise HeaderError(f"header is not JSON: {type(error).__name__}") from None
+    return _header(fields), end
+
+
+class _Object:
+    """Typed access to a JSON object whose fields must all be read."""
+
+    def __init__(self, value: object, where: str) -> None:
+        if not isinstance(value, dict):
+            raise HeaderError(f"{where}: expected an object, found {_kind(value)}")
+        self.fields: dict[str, object] = value
+        self.where = where
+
+    def get(self, name: str, read: Callable[[object, str], _T]) -> _T:
+        if name not in self.fields:
+            raise HeaderError(f"{self.where}: {name} is missing")
+        return read(self.fields.pop(name), f"{self.where}.{name}")
+
+    def done(self) -> None:
+        if self.fields:
+            # A field that we would not write: the bytes are not what this format means by them.
+            raise HeaderError(f"{self.where}: unknown field {min(self.fields)!r}")
+
+
+def _header(fields: _Object) -> Header:
+    header = Header(
+        package=fields.get("package", _str),
+        build_id=fields.get("build_id", _str),
+        base=fields.get("base", _base),
+        platform=fields.get("platform", _str),
+        flags=fields.get("flags", _flags),
+        targets=fields.get("targets", _tuple_of(_target)),
+        partitions=fields.get("partitions", _tuple_of(_count)),
+        slots=fields.get("slots", _tuple_of(_str)),
+        includes=fields.get("includes", _tuple_of(_include)),
+        requires=fields.get("requires", _tuple_of(_require)),
+        preferences=fields.get("preferences", _tuple_of(_preference)),
+        methods=fields.get("methods", _count),
+        omitted=fields.get("omitted", _tuple_of(_omitted)),
+    )
+    fields.done()
+    return header
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", type(None): "null"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _str(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise HeaderError(f"{where}: expected a text, found {_kind(value)}")
+    return value
+
+
+def _count(value: object, where: str) -> int:
+    if type(value) is not int:  # a bool is an int
+        raise HeaderError(f"{where}: expected a number, found {_kind(value)}")
+    if not 0 <= value <= _MAX_INT:
+        raise HeaderError(f"{where}: expected a number from 0 to {_MAX_INT}, found another")
+    return value
+
+
+def _list(value: object, where: str) -> list[object]:
+    if not isinstance(value, list):
+        raise HeaderError(f"{where}: expected a list, found {_kind(value)}")
+    return value
+
+
+def _row(value: object, where: str, length: int) -> list[object]:
+    row = _list(value, where)
+    if len(row) != length:
+        raise HeaderError(f"{where}: expected {length} values, found {len(row)}")
+    return row
+
+
+def _tuple_of(read: Callable[[object, str], _T]) -> Callable[[object, str], tuple[_T, ...]]:
+    def read_all(value: object, where: str) -> tuple[_T, ...]:
+        return tuple([read(item, where) for item in _list(value, where)])
+
+    return read_all
+
+
+def _base(value: object, where: str) -> BaseImage:
+    fields = _Object(value, where)
+    base = BaseImage(
+        python_abi=fields.get("python_abi", _str),
+        numba=fields.get("numba", _str),
+        llvmlite=fields.get("llvmlite", _str),
+        llvm=fields.get("llvm", _str),
+        numpy=fields.get("numpy", _str),
+        runtime_format=fields.get("runtime_format", _count),
+    )
+    fields.done()
+    return base
+
+
+def _flags(value: object, where: str) -> CacheFlags:
+    text = _str(value, where)
+    try:
+        flags = parse_flags(text)
+    except PackageImageError as error:
+        raise HeaderError(f"{where}: {error}") from None
+    if str(flags) != text:
+        raise HeaderError(f"{where}: expected {str(flags)!r}, found {text!r}")
+    return flags
+
+
+def _target(value: object, where: str) -> TargetRecord:
+    fields = _Object(value, where)
+    target = TargetRecord(
+        spec=fields.get("spec", _str),
+        name=fields.get("name", _str),
+        features=fields.get("features", _tuple_of(_str)),
+        vector_bits=fields.get("vector_bits", _count),
+        options=fields.get("options", _tuple_of(_str)),
+    )
+    fields.done()
+    return target
+
+
+def _include(value: object, where: str) -> Include:
+    root, path, size, sha256 = _row(value, where, 4)
+    return Include(_str(root, where), _str(path, where), _count(size, where), _str(sha256, where))
+
+
+def _require(value: object, where: str) -> Require:
+    package, content = _row(value, where, 2)
+    return Require(_str(package, where), _str(content, where))
+
+
+def _preference(value: object, where: str) -> tuple[str, str]:
+    name, setting = _row(value, where, 2)
+    return (_str(name, where), _str(setting, where))
+
+
+def _omitted(value: object, where: str) -> Omitted:
+    function, signature, reason = _row(value, where, 3)
+    return Omitted(_str(function, where), _str(signature, where), _str(reason, where))
