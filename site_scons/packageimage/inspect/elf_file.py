@@ -1,0 +1,241 @@
+"""Read what we need of an ELF file into plain values; the edge to pyelftools.
+
+A damaged file makes pyelftools raise whatever its parsing ran into (AssertionError, KeyError,
+TypeError, ...). All of that becomes one PackageImageError here, so nothing but reading may happen
+in this module: what the values mean is decided in modules where a bug of ours keeps its traceback.
+
+Only little-endian 64-bit files are read; no platform of ours has others.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from packageimage.model.errors import PackageImageError, one_line
+
+# Elf64 sizes. Checked before a table is walked: a damaged entry size would turn a table of ten
+# entries into one of millions.
+_SIZEOF_SYM = 24
+_SIZEOF_RELA = 24
+
+
+@dataclass(frozen=True)
+class ElfSymbol:
+    """One entry of a symbol table; the names are ELF's."""
+
+    name: str
+    bind: str  # STB_LOCAL, STB_GLOBAL, STB_WEAK
+    visibility: str  # STV_DEFAULT, STV_HIDDEN, ...
+    section: int | str  # index or SHN_UNDEF, SHN_ABS, SHN_COMMON
+    value: int
+    size: int
+
+    @property
+    def undefined(self) -> bool:
+        return self.section == "SHN_UNDEF"
+
+
+@dataclass(frozen=True)
+class ElfSection:
+    name: str
+    type: str
+    address: int
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ElfSegment:
+    type: str  # PT_LOAD, ...
+    flags: int  # PF_X 1, PF_W 2, PF_R 4
+    offset: int
+    address: int
+    file_size: int
+    memory_size: int
+
+
+@dataclass(frozen=True)
+class ElfRelocation:
+    """A dynamic relocation. `symbol` is the name it refers to, '' when to none."""
+
+    offset: int  # address of what the loader rewrites
+    type: int
+    symbol: str
+    addend: int | None  # None: the addend is what the file holds at `offset` (REL, RELR)
+
+
+@dataclass(frozen=True)
+class ElfImage:
+    """An ELF file as the operating system's loader sees it: by its program headers."""
+
+    machine: str  # EM_X86_64, ...
+    type: str  # ET_DYN, ...
+    sections: tuple[ElfSection, ...]
+    segments: tuple[ElfSegment, ...]
+    dynamic: tuple[tuple[str, int], ...]  # tag and value, in the file's order
+    libraries: tuple[str, ...]  # DT_NEEDED
+    symbols: tuple[ElfSymbol, ...]  # the dynamic ones
+    relocations: tuple[ElfRelocation, ...]
+
+
+def read_object_symbols(data: bytes, name: str) -> tuple[ElfSymbol, ...]:
+    """The symbols of a relocatable object, in the file's order; empty without a symbol table.
+
+    Raises PackageImageError for what is not a readable ELF file.
+    """
+    with _damage_reported(name):
+        elf = _open(data)
+        return tuple(
+            _symbol(symbol.entry, symbol.name)
+            for section in elf.iter_sections("SHT_SYMTAB")
+            if _is_table(section.header, _SIZEOF_SYM, len(data))
+            for symbol in section.iter_symbols()
+        )
+
+
+def read_image(data: bytes, name: str) -> ElfImage:
+    """All that `elf.py` asks of a linked image.
+
+    Raises PackageImageError for what is not a readable ELF file.
+    """
+    with _damage_reported(name):
+        elf = _open(data)
+        dynamic_segment = next(elf.iter_segments("PT_DYNAMIC"), None)
+        if dynamic_segment is None:
+            raise _Damaged("no dynamic segment")
+        _inside(dynamic_segment["p_offset"], dynamic_segment["p_filesz"], len(data))
+        tags = tuple(dynamic_segment.iter_tags())
+        dynamic = tuple((str(tag.entry.d_tag), int(tag.entry.d_val)) for tag in tags)
+        symbols = _dynamic_symbols(elf, dynamic_segment, len(data))
+        return ElfImage(
+            machine=str(elf["e_machine"]),
+            type=str(elf["e_type"]),
+            sections=tuple(_section(section, len(data)) for section in elf.iter_sections()),
+            segments=tuple(_segment(segment, len(data)) for segment in elf.iter_segments()),
+            dynamic=dynamic,
+            libraries=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),
+            symbols=symbols,
+            relocations=tuple(
+                _relocations(dynamic_segment, dict(dynamic), symbols, len(data)),
+            ),
+        )
+
+
+class _Damaged(Exception):
+    """What our own checks found, on its way to the message."""
+
+
+@contextmanager
+def _damage_reported(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise PackageImageError(
+            f"reading ELF files needs pyelftools, found none ({one_line(error)}): "
+            "install it with: pip install 'packageimage[build]'"
+        ) from error
+    except Exception as error:  # pyelftools raises many kinds, see the module's docstring
+        detail = one_line(error)[:200] or type(error).__name__
+        raise PackageImageError(
+            f"{one_line(name)}: expected a little-endian 64-bit ELF file, found a damaged or "
+            f"foreign one ({detail}); build it again"
+        ) from error
+
+
+def _open(data: bytes) -> Any:
+    from elftools.elf.elffile import ELFFile  # 60 ms; only commands that read ELF pay it
+
+    elf = ELFFile(io.BytesIO(data))
+    if elf.elfclass != 64 or not elf.little_endian:
+        raise _Damaged(f"{elf.elfclass} bit, {'little' if elf.little_endian else 'big'} endian")
+    return elf
+
+
+def _inside(offset: int, size: int, file_size: int) -> None:
+    if offset + size > file_size:
+        raise _Damaged(f"{size} bytes at {offset:#x} reach beyond the file's {file_size} bytes")
+
+
+def _is_table(header: Any, entry_size: int, file_size: int) -> bool:
+    _inside(header["sh_offset"], header["sh_size"], file_size)
+    if header["sh_entsize"] != entry_size:
+        raise _Damaged(f"table with entries of {header['sh_entsize']} bytes, not {entry_size}")
+    return True
+
+
+def _symbol(entry: Any, name: str) -> ElfSymbol:
+    section = entry["st_shndx"]
+    return ElfSymbol(
+        name=name,
+        bind=str(entry["st_info"]["bind"]),
+        visibility=str(entry["st_other"]["visibility"]),
+        section=section if isinstance(section, int) else str(section),
+        value=int(entry["st_value"]),
+        size=int(entry["st_size"]),
+    )
+
+
+def _section(section: Any, file_size: int) -> ElfSection:
+    if section["sh_type"] != "SHT_NOBITS":
+        _inside(section["sh_offset"], section["sh_size"], file_size)
+    return ElfSection(
+        name=str(section.name),
+        type=str(section["sh_type"]),
+        address=int(section["sh_addr"]),
+        offset=int(section["sh_offset"]),
+        size=int(section["sh_size"]),
+    )
+
+
+def _segment(segment: Any, file_size: int) -> ElfSegment:
+    _inside(segment["p_offset"], segment["p_filesz"], file_size)
+    if segment["p_type"] == "PT_LOAD" and segment["p_memsz"] < segment["p_filesz"]:
+        raise _Damaged("a segment is smaller in memory than in the file")
+    return ElfSegment(
+        type=str(segment["p_type"]),
+        flags=int(segment["p_flags"]),
+        offset=int(segment["p_offset"]),
+        address=int(segment["p_vaddr"]),
+        file_size=int(segment["p_filesz"]),
+        memory_size=int(segment["p_memsz"]),
+    )
+
+
+def _dynamic_symbols(elf: Any, dynamic_segment: Any, file_size: int) -> tuple[ElfSymbol, ...]:
+    """The dynamic symbol table; its length is in the section header or in the hash table."""
+    for section in elf.iter_sections("SHT_DYNSYM"):
+        _is_table(section.header, _SIZEOF_SYM, file_size)
+        return tuple(_symbol(symbol.entry, symbol.name) for symbol in section.iter_symbols())
+    count = dynamic_segment.num_symbols()
+    if count * _SIZEOF_SYM > file_size:
+        raise _Damaged(f"{count} dynamic symbols in a file of {file_size} bytes")
+    return tuple(_symbol(symbol.entry, symbol.name) for symbol in dynamic_segment.iter_symbols())
+
+
+def _relocations(
+    dynamic_segment: Any, tags: dict[str, int], symbols: tuple[ElfSymbol, ...], file_size: int
+) -> Iterator[ElfRelocation]:
+    for size in ("DT_RELSZ", "DT_RELASZ", "DT_RELRSZ", "DT_PLTRELSZ"):
+        if tags.get(size, 0) > file_size:
+            raise _Damaged(f"{size} is {tags[size]} in a file of {file_size} bytes")
+    for kind, table in dynamic_segment.get_relocation_tables().items():
+        for relocation in table.iter_relocations():
+            entry = relocation.entry
+            if kind == "RELR":  # relative by definition and without a type of its own
+                yield ElfRelocation(int(entry["r_offset"]), RELR_TYPE, "", None)
+                continue
+            symbol = int(entry["r_info_sym"])
+            yield ElfRelocation(
+                offset=int(entry["r_offset"]),
+                type=int(entry["r_info_type"]),
+                symbol=symbols[symbol].name if symbol else "",
+                addend=int(entry["r_addend"]) if relocation.is_RELA() else None,
+            )
+
+
+RELR_TYPE = -1
+"""`ElfRelocation.type` of an entry of a RELR table."""
