@@ -1,3 +1,40 @@
-"""Package images for Python: native code for Numba packages, built once and loaded at once."""
+"""Package images for Python: native code for Numba packages, built once and loaded at once.
+
+    import packageimage
+    packageimage.enable()
+    import kernels            # runs from its image
+
+`enable` imports nothing heavy: Numba is imported with the first package that has an image.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
+__all__ = ["PackageImageError", "PackageImageWarning", "enable", "rejections"]
+
+if TYPE_CHECKING:
+    from .load.session import PackageImageWarning, enable
+    from .model.errors import PackageImageError
+    from .model.rejection import Rejection
+
+
+def rejections() -> list[Rejection]:
+    """Why images of imported packages were not used in this process, in order."""
+    from .load.session import current
+
+    session = current()
+    return list(session.rejections) if session else []
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("enable", "PackageImageWarning"):
+        from .load import session
+
+        return getattr(session, name)
+    if name == "PackageImageError":
+        from .model.errors import PackageImageError
+
+        return PackageImageError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -161,10 +161,19 @@ def _row(
     for entry_library, _ in method.entries.values():
         libraries.setdefault(id(entry_library), entry_library)
     slots: set[str] = set()
+    references: set[str] = set()
+    init = {
+        (function.__module__, function.__qualname__)
+        for function in set(result.reload_init) | set(result.library._reload_init)
+    }
     for part in libraries.values():
-        for slot, module, constants in bridge.environments(part, result.environment, names.symbol):
+        use = bridge.slot_use(part, result.environment, names.symbol)
+        for slot, module, constants in use.environments:
             environments[slot] = [module, None if constants is None else blobs.add(constants)]
             slots.add(slot)
+        references.update(use.references)
+        if use.threads:
+            init.update(map(tuple, bridge.THREAD_INIT))
     own_environment = result.environment
     return {
         "kind": method.kind,
@@ -179,12 +188,10 @@ def _row(
         "symbol": names.symbol(descriptor.mangled_name),
         "environment": names.symbol(own_environment.env_name) if own_environment else None,
         "environments": sorted(slots),
+        "references": sorted(references),
         "noalias": bool(descriptor.noalias),
         "arguments": list(descriptor.args),
-        "init": sorted(
-            [function.__module__, function.__qualname__]
-            for function in set(result.reload_init) | set(result.library._reload_init)
-        ),
+        "init": sorted(map(list, init)),
         "globals": _globals_of(recorder, library, frozen),
         "roles": {},
     }

@@ -745,15 +745,41 @@ def dumps(value: Any) -> bytes:
     return buffer.getvalue()
 
 
-def environments(library: Library, own: Any, symbol: Callable[[str], str]) -> list[tuple]:
-    """(slot name, module, constants or None) of each environment that a library refers to.
+@dataclass(frozen=True)
+class SlotUse:
+    """What of the loading process a library refers to by name.
 
-    Raises LookupError for one whose function lives in no module.
+    environments: (slot name, module, pickled constants or None); references: slots for objects of
+    modules; threads: whether it calls what Numba registers when its threads start.
+    """
+
+    environments: tuple[tuple[str, str, bytes | None], ...]
+    references: tuple[str, ...]
+    threads: bool
+
+
+THREAD_INIT = [["numba.core.typed_passes", "_reload_parfors"]]
+_THREAD_FUNCTIONS = frozenset(
+    {
+        "numba_parallel_for", "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched",
+        "deallocate_sched", "get_num_threads", "set_num_threads", "get_thread_id",
+        "set_parallel_chunksize", "get_parallel_chunksize", "get_sched_size",
+    }
+)  # fmt: skip
+
+
+def slot_use(library: Library, own: Any, symbol: Callable[[str], str]) -> SlotUse:
+    """The slots that a library needs filled; `own` is the environment of its method.
+
+    Raises LookupError for an environment of code that lives in no module.
     """
     module = llvm.parse_bitcode(library.bitcode)
-    found = []
+    found: list[tuple[str, str, bytes | None]] = []
+    references = []
     for variable in module.global_variables:
         name = variable.name
+        if name.startswith(("pkgimage.ref.", "pkgimage.array.")):
+            references.append(name)
         if not name.startswith(ENVIRONMENT_PREFIX):
             continue
         env = own if own is not None and own.env_name == name else None
@@ -763,8 +789,13 @@ def environments(library: Library, own: Any, symbol: Callable[[str], str]) -> li
         if not env.can_cache():
             raise LookupError("code that was made by exec() without a module name")
         constants = list(env.consts)
-        found.append((symbol(name), env.globals["__name__"], dumps(constants) if constants else None))
-    return sorted(found, key=lambda item: item[0])
+        found.append(
+            (symbol(name), env.globals["__name__"], dumps(constants) if constants else None)
+        )
+    threads = any(function.name in _THREAD_FUNCTIONS for function in module.functions)
+    return SlotUse(
+        tuple(sorted(found, key=lambda item: item[0])), tuple(sorted(references)), threads
+    )
 
 
 def return_type_text(numba_type: Any) -> str:

@@ -1,0 +1,189 @@
+"""Does an image fit this session? The checks, in order, each with its rejection.
+
+The order is Julia's (base/loading.jl, `stale_cachefile`): what is cheap and says most comes first,
+and nothing is opened before the whole file is known to be what was published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model.base_image import BaseImage, base_mismatch
+from ..model.cpu_selection import HostCPU, Selection, select
+from ..model.flags import CacheFlags, flags_mismatch
+from ..model.header import Header, HeaderError, Include, Sidecar, decode_sidecar
+from ..model.rejection import Rejection, RejectionKind
+
+
+@dataclass(frozen=True)
+class Session:
+    """What this process is and asks for."""
+
+    platform: str
+    base: BaseImage
+    flags: CacheFlags
+    host: HostCPU
+    forced_target: str | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image that fits, not yet opened."""
+
+    path: Path
+    sidecar: Sidecar
+    selection: Selection
+
+    @property
+    def rank(self) -> tuple[bool, int, int, int]:
+        """Order among fitting images: the best CPU target, then the higher opt level."""
+        header = self.sidecar.header
+        if self.selection.index is None:
+            return (False, 0, 0, header.flags.opt_level)
+        target = header.targets[self.selection.index]
+        row = self.selection.rows[self.selection.index]
+        return (
+            "made for this CPU" in row.why,
+            target.vector_bits,
+            len(target.features),
+            header.flags.opt_level,
+        )
+
+
+RootFinder = Callable[[str], "Path | None"]
+
+
+def examine(
+    header_path: Path, image_path: Path, session: Session, root_of: RootFinder
+) -> Candidate | Rejection:
+    """Run every check on one image. `root_of` gives the folder that holds a top-level package."""
+    package = header_path.parent.name
+
+    def reject(
+        kind: RejectionKind, expected: str = "", found: str = "", advice: str = ""
+    ) -> Rejection:
+        return Rejection(kind, package, str(image_path), expected, found, advice)
+
+    try:
+        data = header_path.read_bytes()
+    except OSError as error:
+        return reject(RejectionKind.CANNOT_OPEN, "a readable header", error.strerror or str(error))
+    try:
+        sidecar = decode_sidecar(data)
+    except HeaderError as error:
+        return reject(RejectionKind.HEADER, "a header", str(error), "build the image again")
+    header = sidecar.header
+    if header.package != package:
+        return reject(RejectionKind.HEADER, f"package {package}", header.package)
+    if header.platform != session.platform:
+        return reject(RejectionKind.PLATFORM, session.platform, header.platform)
+    mismatch = base_mismatch(header.base, session.base)
+    if mismatch:
+        return reject(
+            RejectionKind.BASE_IMAGE, "the base image it was built against", mismatch,
+            "build the image again with these versions",
+        )  # fmt: skip
+    mismatch = flags_mismatch(header.flags, session.flags)
+    if mismatch:
+        return reject(
+            RejectionKind.FLAGS, "an image for this session's flags", mismatch,
+            "build one with these flags or change PKGIMAGE_FLAGS",
+        )  # fmt: skip
+    selection = select(header.targets, session.host, session.forced_target)
+    if header.flags.native_code and selection.index is None:
+        return reject(RejectionKind.CPU_TARGET, "a CPU target for this machine", selection.reason)
+    changed = changed_include(header.includes, root_of)
+    if changed is not None:
+        kind, expected, found = changed
+        return reject(kind, expected, found, "build the image again")
+    changed_preference = preference_mismatch(header)
+    if changed_preference:
+        return reject(RejectionKind.PREFERENCES, *changed_preference)
+    damaged = damage(image_path, sidecar)
+    if damaged is not None:
+        return reject(*damaged, "build the image again")
+    return Candidate(image_path, sidecar, selection)
+
+
+def changed_include(
+    includes: Iterable[Include], root_of: RootFinder
+) -> tuple[RejectionKind, str, str] | None:
+    """The first source that is not what the image was built from: size first, content decides."""
+    roots: dict[str, Path | None] = {}
+    for include in includes:
+        if include.root not in roots:
+            roots[include.root] = root_of(include.root)
+        root = roots[include.root]
+        if root is None:
+            return (
+                RejectionKind.INCLUDE_MISSING,
+                f"package {include.root}",
+                "none that can be imported",
+            )
+        try:
+            data = (root / include.path).read_bytes()
+        except OSError as error:
+            return (
+                RejectionKind.INCLUDE_MISSING,
+                f"{include.path} in {root}",
+                error.strerror or str(error),
+            )
+        if len(data) != include.size:
+            return (
+                RejectionKind.INCLUDE_CHANGED,
+                f"{include.path} of {include.size} bytes",
+                f"{len(data)} bytes",
+            )
+        if hashlib.sha256(data).hexdigest() != include.sha256:
+            return RejectionKind.INCLUDE_CHANGED, f"{include.path} as built", "other content"
+    return None
+
+
+def preference_mismatch(
+    header: Header, environ: Mapping[str, str] | None = None
+) -> tuple[str, str, str] | None:
+    """The first setting that was declared as deciding the code and has another value now."""
+    import os
+
+    environ = os.environ if environ is None else environ
+    for name, value in header.preferences:
+        found = environ.get(name, "")
+        if found != value:
+            return f"{name}={value!r}", f"{name}={found!r}", "build the image again"
+    return None
+
+
+def damage(image_path: Path, sidecar: Sidecar) -> tuple[RejectionKind, str, str] | None:
+    """What is wrong with the library's bytes, or None."""
+    try:
+        data = image_path.read_bytes()
+    except FileNotFoundError:
+        return RejectionKind.IMAGE_MISSING, "a library beside the header", "none"
+    except OSError as error:
+        return RejectionKind.CANNOT_OPEN, "a readable library", error.strerror or str(error)
+    if len(data) != sidecar.image_size:
+        return RejectionKind.IMAGE_SIZE, f"{sidecar.image_size} bytes", f"{len(data)} bytes"
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sidecar.image_sha256:
+        return RejectionKind.CHECKSUM, sidecar.image_sha256[:16], digest[:16]
+    return None
+
+
+def import_root(package: str) -> Path | None:
+    """The folder that holds a top-level package, found as an import would find it."""
+    module = sys.modules.get(package)
+    spec = getattr(module, "__spec__", None)
+    if spec is None:
+        from importlib.machinery import PathFinder
+
+        spec = PathFinder.find_spec(package)
+    if spec is None:
+        return None
+    locations = list(spec.submodule_search_locations or ())
+    if locations:
+        return Path(locations[0]).resolve().parent
+    return Path(spec.origin).resolve().parent if spec.has_location and spec.origin else None

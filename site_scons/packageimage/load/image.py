@@ -1,0 +1,128 @@
+"""One opened image: the exported table, its slots and its method table.
+
+The layout is that of codegen.thunks; the image has been checked before it is opened here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+from ..model.header import Header
+
+_MAGIC = int.from_bytes(b"PKGIMAGE", "little")
+_VERSION = 1
+
+
+class _Table(ctypes.Structure):
+    _fields_ = (
+        ("magic", ctypes.c_uint64),
+        ("version", ctypes.c_uint32),
+        ("n_targets", ctypes.c_uint32),
+        ("n_partitions", ctypes.c_uint32),
+        ("n_slots", ctypes.c_uint32),
+        ("header", ctypes.c_void_p),
+        ("header_size", ctypes.c_uint64),
+        ("slots", ctypes.c_void_p),
+        ("entries", ctypes.c_void_p),
+        ("methods", ctypes.c_void_p),
+        ("methods_size", ctypes.c_uint64),
+        ("bitcode", ctypes.c_void_p),
+        ("bitcode_size", ctypes.c_uint64),
+    )
+
+
+class ImageError(Exception):
+    """The opened library is not the image that its header describes."""
+
+
+class Image:
+    """An image in this process. Never closed: native code may be on any stack."""
+
+    def __init__(self, path: Path, header: Header, encoded_header: bytes, target: int) -> None:
+        """Open the library at `path`. Raises ImageError or OSError; nothing has run then."""
+        self.path = path
+        self.header = header
+        self.target = target
+        self.library = ctypes.CDLL(str(path))
+        try:
+            table = _Table.in_dll(self.library, "pkgimage")
+        except ValueError:
+            raise ImageError("it exports no symbol 'pkgimage'") from None
+        if (table.magic, table.version) != (_MAGIC, _VERSION):
+            raise ImageError(f"its table has format {table.version}, expected {_VERSION}")
+        if ctypes.string_at(table.header, table.header_size) != encoded_header:
+            raise ImageError("the header inside it is not the one beside it")
+        if (table.n_slots, table.n_targets) != (len(header.slots), len(header.targets)):
+            raise ImageError("its table and its header disagree")
+        self._table = table
+        slots = (ctypes.c_void_p * table.n_slots).from_address(table.slots or 0)
+        self.slots = slots
+        self.slot_index = {name: index for index, name in enumerate(header.slots)}
+        self._entries = self._entry_tables(table, header, target)
+        self.methods, self._blobs = _read_methods(
+            ctypes.string_at(table.methods, table.methods_size)
+        )
+        self.globals_seen: dict[int, object] = {}
+
+    @staticmethod
+    def _entry_tables(table: _Table, header: Header, target: int) -> list[Any]:
+        if not header.partitions:
+            return []
+        count = table.n_targets * table.n_partitions
+        tables = (ctypes.c_void_p * count).from_address(table.entries)
+        first = target * table.n_partitions
+        return [
+            (ctypes.c_void_p * max(length, 1)).from_address(tables[first + partition])
+            for partition, length in enumerate(header.partitions)
+        ]
+
+    def entry(self, partition: int, position: int) -> int:
+        """Address of an entry's clone for the chosen CPU target."""
+        address = self._entries[partition][position]
+        if not address:
+            raise ImageError(f"entry {position} of partition {partition} is empty")
+        return int(address)
+
+    def slot_address(self, name: str) -> int | None:
+        """Where the slot `name` lies in memory, or None when the image has none."""
+        index = self.slot_index.get(name)
+        if index is None:
+            return None
+        return ctypes.addressof(self.slots) + index * ctypes.sizeof(ctypes.c_void_p)
+
+    def blob(self, index: int) -> bytes:
+        return self._blobs(index)
+
+    def bitcode(self) -> list[bytes]:
+        """The LLVM bitcode of each partition, for JIT code that calls into the image."""
+        data = ctypes.string_at(self._table.bitcode, self._table.bitcode_size)
+        (count,) = struct.unpack_from("<I", data)
+        position = 4 + 16 * count
+        modules = []
+        for index in range(count):
+            size, raw = struct.unpack_from("<QQ", data, 4 + 16 * index)
+            module = zlib.decompress(data[position : position + size])
+            if len(module) != raw:
+                raise ImageError(f"bitcode of partition {index} is damaged")
+            modules.append(module)
+            position += size
+        return modules
+
+
+def _read_methods(data: bytes) -> tuple[dict[str, Any], Any]:
+    """The method table and a function that gives its blobs."""
+    (length,) = struct.unpack_from("<Q", data)
+    table = json.loads(data[8 : 8 + length])
+    start = 8 + length
+    places = table["blobs"]
+
+    def blob(index: int) -> bytes:
+        offset, size = places[index]
+        return data[start + offset : start + offset + size]
+
+    return table, blob

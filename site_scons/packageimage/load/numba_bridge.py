@@ -1,0 +1,622 @@
+"""Every use of Numba's private interfaces while images are loaded.
+
+`Bridge` answers Numba's requests to compile from images: the places where Numba asks its own cache
+(`Dispatcher.compile`, `UFuncDispatcher._compile_core`, `CFunc._compile_uncached`, lifted code and
+stencils) ask the images first.  What an image answers behaves as a result that Numba loaded from
+its cache: it is called, inspected, and linked into JIT code.
+
+Imported only when a package that has an image is imported.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import io
+import pickle
+import sys
+import types as python_types
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import numpy
+from numba import _dynfunc, _helperlib
+from numba.core import (
+    ccallback,
+    codegen,
+    compiler,
+    dispatcher,
+    environment,
+    funcdesc,
+    sigutils,
+    types,
+    typing,
+)
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+from numba.core.runtime import _nrt_python
+from numba.core.typing.typeof import typeof
+from numba.np.ufunc import parallel as parallel_ufunc
+from numba.np.ufunc import ufuncbuilder
+from numba.np.ufunc.wrappers import _wrapper_info
+from numba.stencils.stencil import StencilFunc
+
+from ..model.base_image import BaseImage
+from ..model.cpu_selection import HostCPU
+from ..model.method_key import (
+    Unkeyable,
+    arguments_text,
+    function_text,
+    options_text,
+    short_digest,
+    type_text,
+    value_text,
+)
+from . import process, slots
+from .image import Image
+
+# Registered with LLVM when Numba launches its threads, which a method's `init` does.
+_AFTER_THREADS = frozenset(
+    {
+        "numba_parallel_for", "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched",
+        "deallocate_sched", "get_num_threads", "set_num_threads", "get_thread_id",
+        "set_parallel_chunksize", "get_parallel_chunksize", "get_sched_size",
+    }
+)  # fmt: skip
+
+
+def base_image() -> BaseImage:
+    """The base image of this process, from the versions of what is imported."""
+    return BaseImage(
+        python_abi=sys.implementation.cache_tag or "",
+        numba=numba.__version__,
+        llvmlite=llvmlite.__version__,
+        llvm="",
+        numpy=numpy.__version__,
+    )
+
+
+def host_cpu() -> HostCPU:
+    """This machine's CPU as LLVM names it."""
+    features = llvm.get_host_cpu_features()
+    return HostCPU(
+        llvm.get_host_cpu_name(), frozenset(name for name, present in features.items() if present)
+    )
+
+
+@functools.cache
+def _helpers() -> dict[str, int]:
+    """Numba's C helpers by the names that generated code uses."""
+    found: dict[str, int] = {}
+    for name, address in _nrt_python.c_helpers.items():
+        found[name if name.startswith("_") else "NRT_" + name] = address
+    for table in (_helperlib.c_helpers, _dynfunc.c_helpers):
+        for name, address in table.items():
+            found.setdefault("numba_" + name, address)
+    return found
+
+
+def address_of(name: str) -> int | None:
+    """The address of a C function or variable that code in this process may use."""
+    found = _helpers().get(name)
+    if found is None:
+        # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
+        # process happens to export under that name.
+        found = llvm.address_of_symbol(name)
+    return process.address_of(name) if found is None else found
+
+
+class Found(NamedTuple):
+    """A method of an open image."""
+
+    image: Image
+    row: dict[str, Any]
+
+
+class CannotAttach(Exception):
+    """The image has the method but this process isn't as it was at build; the message says why."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what `capture.numba_bridge.dumps` wrote."""
+
+    def persistent_load(self, reference: tuple) -> Any:
+        kind, module, qualname = reference
+        found: Any = sys.modules.get(module) or importlib.import_module(module)
+        for part in qualname.split("."):
+            found = getattr(found, part)
+        return {"py_func": lambda: found.py_func, "jitclass": lambda: found.class_type}.get(
+            kind, lambda: found
+        )()
+
+
+def loads(data: bytes) -> Any:
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+class ImageLibrary(codegen.JITCodeLibrary):
+    """What Numba takes for the code library of an image's methods."""
+
+    def __init__(self, image: Image) -> None:
+        # Deliberately not JITCodeLibrary.__init__, which makes an LLVM module: this costs nothing
+        # until JIT code wants to link a method.
+        self.image = image
+        self._codegen = cpu_target.target_context.codegen()
+        self._name = f"pkgimage {image.header.package}"
+        self._finalized = True
+        self._dynamic_globals = ["pkgimage"]  # Numba's cache must not keep what refers to slots
+        self._reload_init: set = set()
+        self._linking_libraries: list = []
+        self._disable_inspection = False
+        self._symbols: dict[str, tuple[int, int]] = {}
+        self._shared: Any = None
+
+    def add_symbols(self, roles: dict[str, str], entries: dict[str, list[int]]) -> None:
+        for role, symbol in roles.items():
+            self._symbols[symbol] = (entries[role][0], entries[role][1])
+
+    def get_pointer_to_function(self, name: str) -> int:
+        place = self._symbols.get(name)
+        return self.image.entry(*place) if place else self._jit(name)
+
+    def _jit(self, name: str) -> int:
+        """The address of a function that is no entry of the image: compiled from its bitcode."""
+        library = self._codegen.create_library(name)
+        library.add_linking_library(self)
+        module = self._get_module_for_linking()
+        library._final_module.link_in(module, preserve=True)
+        try:
+            function = library._final_module.get_function(name)
+        except NameError:
+            return 0
+        function.linkage = "external"
+        library._dynamic_globals.append("pkgimage")
+        library._finalize_final_module()
+        return library.get_pointer_to_function(name)
+
+    def _ensure_finalized(self) -> None:
+        pass
+
+    @property
+    def _final_module(self) -> Any:
+        return self._get_module_for_linking()
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared is None:
+            # Slots of the image are variables of this process to JIT code.
+            for index, name in enumerate(self.image.header.slots):
+                if name.startswith(("pkgimage.", slots.ENVIRONMENT)):
+                    base = ctypes.addressof(self.image.slots)
+                    llvm.add_symbol(name, base + index * ctypes.sizeof(ctypes.c_void_p))
+            merged = None
+            for data in self.image.bitcode():
+                module = llvm.parse_bitcode(data)
+                for function in module.functions:
+                    if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                        function.linkage = "linkonce_odr"
+                if merged is None:
+                    merged = module
+                else:
+                    merged.link_in(module)
+            self._shared = merged
+        return self._shared
+
+
+class Bridge:
+    """Answers from the images that were added."""
+
+    def __init__(self, report: Callable[[str, str], None]) -> None:
+        """`report` is told (method, reason) when an image has a method that can't be attached."""
+        self._methods: dict[str, Found] = {}
+        self._libraries: dict[int, ImageLibrary] = {}
+        self._environments: dict[tuple[int, str], Any] = {}
+        self._return_types: dict[tuple[int, int], Any] = {}
+        self._initialised: set[tuple[str, str]] = set()
+        self._late: list[tuple[Image, int, str]] = []
+        self._owners: dict[int, tuple[Any, Any]] = {}
+        self._report = report
+        self._installed = False
+        self.answered = 0
+
+    def add(self, image: Image) -> None:
+        """Answer from `image` too. Raises slots.UnboundSlot when it needs what Numba hasn't."""
+        missing = slots.fill(image, address_of)
+        unknown = [name for _, name in missing if name not in _AFTER_THREADS]
+        if unknown:
+            raise slots.UnboundSlot(", ".join(unknown))
+        self._late += [(image, index, name) for index, name in missing]
+        self._libraries[id(image)] = ImageLibrary(image)
+        for key, row in image.methods["methods"].items():
+            self._methods.setdefault(key, Found(image, row))
+        if not self._installed:
+            self._installed = True
+            self._install()
+
+    # -- looking up ----------------------------------------------------------------------------
+
+    def find(
+        self, kind: str, function: Any, arguments: tuple, declared: Any, options: str, extra: str = ""
+    ) -> Found | None:
+        """The method for a request, when an image holds it and its frozen values still hold."""
+        try:
+            parts = (kind, function_text(function), options, extra, arguments_text(arguments))
+        except Unkeyable:
+            return None
+        found = self._methods.get(short_digest("\n".join(parts).encode()))
+        if found is None:
+            return None
+        row = found.row
+        if declared is not None and row["declared"] != type_text(declared):
+            return None
+        changed = self._changed_global(found)
+        if changed is not None:
+            self._report(f"{row['module']}.{row['qualname']}", changed)
+            return None
+        return found
+
+    def _changed_global(self, found: Found) -> str | None:
+        """The first global value that is not what the code was compiled with."""
+        image, row = found
+        table = image.methods["globals"]
+        seen = image.globals_seen
+        for index in row["globals"]:
+            module, name, digest = table[index]
+            namespace = vars(sys.modules[module]) if module in sys.modules else {}
+            if name not in namespace:
+                return f"expected the global {module}.{name}, found none"
+            value = namespace[name]
+            if index in seen and seen[index] is value:
+                continue
+            try:
+                text = value_text(value)
+            except Unkeyable as error:
+                return f"expected {module}.{name} as at build, found {error}"
+            if short_digest(text.encode()) != digest:
+                return f"expected {module}.{name} as at build, found another value"
+            if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
+                seen[index] = value
+        return None
+
+    # -- attaching -----------------------------------------------------------------------------
+
+    def result(self, found: Found, arguments: tuple) -> Any:
+        """A CompileResult for a method. Raises CannotAttach; the caller lets Numba compile then."""
+        image, row = found
+        try:
+            self._initialise(row)
+            env = self._fill_environments(image, row)
+            return_type = self._return_type(image, row["return"])
+        except CannotAttach as error:
+            self._report(f"{row['module']}.{row['qualname']}", str(error))
+            raise
+        library = self._libraries[id(image)]
+        library.add_symbols(row["roles"], row["entries"])
+        descriptor = _descriptor(row, return_type, arguments, env)
+        entry_point = None
+        if "cpython" in row["entries"]:
+            entry_point = _dynfunc.make_function(
+                descriptor.lookup_module(),
+                row["qualname"].rpartition(".")[2],
+                f"compiled wrapper for {row['qualname']!r}",
+                image.entry(*row["entries"]["cpython"]),
+                env,
+                (library,),
+            )
+        signature = typing.signature(return_type, *arguments)
+        result = compiler.CompileResult(
+            typing_context=cpu_target.typing_context,
+            target_context=cpu_target.target_context,
+            entry_point=entry_point,
+            typing_error=None,
+            type_annotation="",
+            signature=signature,
+            objectmode=row["objectmode"],
+            lifted=(),
+            fndesc=descriptor,
+            library=library,
+            call_helper=None,
+            environment=env,
+            metadata={},
+            reload_init=(),
+            referenced_envs=(),
+        )
+        self._owners[id(result.fndesc)] = (result.fndesc, found)
+        self.answered += 1
+        return result
+
+    def roles_of(self, result: Any) -> tuple[dict[str, str], ImageLibrary] | None:
+        """The entries of a result that came from an image, else None."""
+        owner = self._owners.get(id(result.fndesc))
+        if owner is None or owner[0] is not result.fndesc:
+            return None
+        return owner[1].row["roles"], self._libraries[id(owner[1].image)]
+
+    def _initialise(self, row: dict[str, Any]) -> None:
+        for module, qualname in row["init"]:
+            if (module, qualname) not in self._initialised:
+                function: Any = importlib.import_module(module)
+                for part in qualname.split("."):
+                    function = getattr(function, part)
+                function()
+                self._initialised.add((module, qualname))
+        if row["init"] and self._late:
+            still_missing = []
+            for image, index, name in self._late:
+                address = address_of(name)
+                if address is None:
+                    still_missing.append((image, index, name))
+                else:
+                    image.slots[index] = address
+            self._late = still_missing
+
+    def _fill_environments(self, image: Image, row: dict[str, Any]) -> Any:
+        table = image.methods["environments"]
+        for name in row["environments"]:
+            key = (id(image), name)
+            if key in self._environments:
+                continue
+            module_name, constants = table[name]
+            module = sys.modules.get(module_name)
+            if module is None:
+                module = importlib.import_module(module_name)
+            env = environment.Environment(vars(module))
+            env.env_name = name
+            environment.Environment._memo[name] = env
+            if constants is not None:
+                env.consts.extend(loads(image.blob(constants)))
+            self._environments[key] = env
+            index = image.slot_index.get(name)
+            if index is not None:  # code that never uses it needs no slot
+                image.slots[index] = id(env)
+        for name in row["references"]:
+            index = image.slot_index.get(name)
+            if index is not None:
+                image.slots[index] = self._reference(image, name)
+        own = row["environment"]
+        return self._environments.get((id(image), own)) if own else None
+
+    def _reference(self, image: Image, name: str) -> int:
+        """The value of a slot that refers to an object of a module."""
+        prefix, module_name, attribute, *shape = name.split(":")
+        module = sys.modules.get(module_name)
+        try:
+            value = vars(module)[attribute]  # type: ignore[arg-type]
+        except (KeyError, TypeError):
+            raise CannotAttach(f"expected {module_name}.{attribute}, found none") from None
+        self._environments[id(image), name] = value  # keeps it alive as long as the slot
+        if prefix.startswith(slots.ARRAY):
+            found = f"{value.dtype.str}{value.shape}{value.strides}".replace(" ", "")
+            if [found] != shape:
+                raise CannotAttach(f"expected {module_name}.{attribute} {shape}, found {found}")
+            return value.ctypes.data if prefix.endswith("data") else id(value)
+        if prefix.endswith("function"):
+            return _function_address(value)
+        if prefix.endswith("jitclass"):
+            from numba.experimental.jitclass import boxing
+
+            box = boxing._specialize_box(value.class_type.instance_type)
+            self._environments[id(image), name] = box
+            return id(box)
+        return id(value)
+
+    def _return_type(self, image: Image, index: int) -> Any:
+        key = (id(image), index)
+        if key not in self._return_types:
+            self._return_types[key] = loads(image.blob(index))
+        return self._return_types[key]
+
+    # -- hooks ---------------------------------------------------------------------------------
+
+    def _install(self) -> None:
+        _replace(dispatcher.Dispatcher, "compile", self._dispatcher_compile)
+        for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
+            _replace(lifted, "compile", self._lifted_compile)
+        _replace(dispatcher._DispatcherBase, "get_overload", self._get_overload)
+        _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", self._ufunc_compile)
+        _replace(ufuncbuilder, "build_ufunc_wrapper", self._wrapper("ufunc", 5))
+        _replace(parallel_ufunc, "build_ufunc_wrapper", self._wrapper("parallel-ufunc", 4))
+        _replace(ufuncbuilder, "build_gufunc_wrapper", self._gufunc_wrapper("gufunc"))
+        _replace(parallel_ufunc, "build_gufunc_wrapper", self._gufunc_wrapper("parallel-gufunc"))
+        _replace(ccallback.CFunc, "_compile_uncached", self._cfunc_compile)
+        _replace(StencilFunc, "__call__", self._stencil_call)
+        _replace(codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable)
+
+    def _attach(
+        self, target: Any, kind: str, sig: Any, function: Any, options: str, extra: str
+    ) -> Any:
+        """The entry point for `sig` from an image, added to the dispatcher `target`, or None."""
+        arguments, declared = sigutils.normalize_signature(sig)
+        arguments = tuple(arguments)
+        if arguments in target.overloads:
+            return None
+        found = self.find(kind, function, arguments, declared, options, extra)
+        if found is None or "cpython" not in found.row["entries"]:
+            return None
+        with global_compiler_lock:
+            if arguments in target.overloads:
+                return None
+            try:
+                result = self.result(found, arguments)
+            except CannotAttach:
+                return None
+            target.add_overload(result)
+        return result.entry_point
+
+    def _dispatcher_compile(self, original: Callable) -> Callable:
+        def compile(this: Any, sig: Any) -> Any:
+            if this._can_compile:
+                entry = self._attach(
+                    this, "function", sig, this.py_func, options_text(this.targetoptions), ""
+                )
+                if entry is not None:
+                    return entry
+            return original(this, sig)
+
+        return compile
+
+    def _lifted_compile(self, original: Callable) -> Callable:
+        def compile(this: Any, sig: Any) -> Any:
+            first = this.func_ir.func_id.func.__code__.co_firstlineno
+            place = f"{type(this).__name__}:{this.func_ir.loc.line - first}"
+            entry = self._attach(this, "lifted", sig, this.py_func, "", place)
+            return original(this, sig) if entry is None else entry
+
+        return compile
+
+    def _get_overload(self, original: Callable) -> Callable:
+        """JIT code is about to call a method: make it known to the target context first."""
+
+        def get_overload(this: Any, sig: Any) -> Any:
+            entry = original(this, sig)
+            arguments, _ = sigutils.normalize_signature(sig)
+            result = this.overloads[tuple(arguments)]
+            context = cpu_target.target_context
+            if isinstance(result.library, ImageLibrary) and entry not in context._defns:
+                context.insert_user_function(entry, result.fndesc, [result.library])
+            return entry
+
+        return get_overload
+
+    def _ufunc_compile(self, original: Callable) -> Callable:
+        def compile_core(this: Any, sig: Any, flags: Any, locals: Any) -> Any:
+            arguments, declared = sigutils.normalize_signature(sig)
+            arguments = tuple(arguments)
+            found = self.find(
+                "ufunc", this.py_func, arguments, declared, flags.get_mangle_string()
+            )
+            if found is not None:
+                try:
+                    result = self.result(found, arguments)
+                except CannotAttach:
+                    return original(this, sig, flags, locals)
+                if result.signature not in this.overloads:
+                    this.overloads[result.signature] = result
+                return result
+            return original(this, sig, flags, locals)
+
+        return compile_core
+
+    def _wrapper(self, role: str, position_of_result: int) -> Callable:
+        def make(original: Callable) -> Callable:
+            def build(*args: Any, **kwargs: Any) -> Any:
+                info = self._wrapper_info(args[position_of_result], role)
+                return original(*args, **kwargs) if info is None else info
+
+            return build
+
+        return make
+
+    def _gufunc_wrapper(self, role: str) -> Callable:
+        def make(original: Callable) -> Callable:
+            def build(
+                py_func: Any, cres: Any, sin: Any, sout: Any, cache: Any, is_parfors: bool
+            ) -> Any:
+                info = None if is_parfors else self._wrapper_info(cres, f"{role}{sin}{sout}")
+                if info is not None:
+                    return info
+                return original(py_func, cres, sin, sout, cache, is_parfors)
+
+            return build
+
+        return make
+
+    def _wrapper_info(self, result: Any, role: str) -> Any:
+        owner = self.roles_of(result)
+        if owner is None or role not in owner[0]:
+            return None
+        return _wrapper_info(library=owner[1], env=result.environment, name=owner[0][role])
+
+    def _cfunc_compile(self, original: Callable) -> Callable:
+        def compile_uncached(this: Any) -> Any:
+            arguments = tuple(this._sig.args)
+            options = options_text(this._compiler.targetoptions)
+            found = self.find("cfunc", this._pyfunc, arguments, this._sig.return_type, options)
+            if found is None:
+                return original(this)
+            try:
+                return self.result(found, arguments)
+            except CannotAttach:
+                return original(this)
+
+        return compile_uncached
+
+    def _stencil_call(self, original: Callable) -> Callable:
+        def call(this: Any, *args: Any, **kwargs: Any) -> Any:
+            arguments = tuple(typeof(value) for value in args)
+            out = kwargs.get("out")
+            if set(kwargs) <= {"out"}:
+                if out is not None:
+                    arguments += (typeof(out),)
+                shown = {"mode": this.mode, "neighborhood": this.neighborhood, **this.options}
+                found = self.find(
+                    "stencil", this.kernel_ir.func_id.func, arguments, None,
+                    options_text(shown), "" if out is None else "out",
+                )  # fmt: skip
+                if found is not None and "cpython" in found.row["entries"]:
+                    cache = this.__dict__.setdefault("_pkgimage_results", {})
+                    if arguments not in cache:
+                        try:
+                            cache[arguments] = self.result(found, arguments)
+                        except CannotAttach:
+                            return original(this, *args, **kwargs)
+                    tail = () if out is None else (out,)
+                    return cache[arguments].entry_point(*args, *tail)
+            return original(this, *args, **kwargs)
+
+        return call
+
+
+def _descriptor(row: dict[str, Any], return_type: Any, arguments: tuple, env: Any) -> Any:
+    """A FunctionDescriptor with the image's symbol names, without mangling anything."""
+    descriptor = funcdesc.PythonFunctionDescriptor.__new__(funcdesc.PythonFunctionDescriptor)
+    for name, value in (
+        ("native", not row["objectmode"]), ("modname", row["module"]), ("global_dict", None),
+        ("qualname", row["qualname"]), ("unique_name", row["symbol"]), ("doc", ""),
+        ("typemap", None), ("calltypes", None), ("args", tuple(row["arguments"])), ("kws", ()),
+        ("restype", return_type), ("argtypes", arguments), ("mangled_name", row["symbol"]),
+        ("env_name", row["environment"]), ("inline", False), ("noalias", row["noalias"]),
+        ("abi_tags", ()), ("uid", None),
+    ):  # fmt: skip
+        setattr(descriptor, name, value)
+    return descriptor
+
+
+def _function_address(value: Any) -> int:
+    """The address of the C function that a global stands for, as Numba's types take it."""
+    if isinstance(value, ctypes._CFuncPtr):
+        address = ctypes.cast(value, ctypes.c_void_p).value
+    elif isinstance(value, ccallback.CFunc):
+        address = value.address
+    elif isinstance(value, types.WrapperAddressProtocol):
+        address = value.__wrapper_address__()
+    else:
+        from numba.core.typing import cffi_utils
+
+        address = cffi_utils.get_pointer(value)
+    if not address:
+        raise CannotAttach(f"expected a C function, found {type(value).__name__}")
+    return int(address)
+
+
+def _mark_uncacheable(original: Callable) -> Callable:
+    """Numba's own cache must not keep code that refers to an image's slots by address."""
+
+    def add_linking_library(self: Any, library: Any) -> None:
+        original(self, library)
+        if "pkgimage" in library._dynamic_globals and "pkgimage" not in self._dynamic_globals:
+            self._dynamic_globals.append("pkgimage")
+
+    return add_linking_library
+
+
+def _replace(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
+    original = getattr(owner, name)
+    setattr(owner, name, functools.wraps(original)(make(original)))
+
+
+def is_jitted(value: object) -> bool:
+    return isinstance(value, (dispatcher.Dispatcher, python_types.FunctionType))

@@ -1,0 +1,38 @@
+"""Addresses of C functions that this process offers: CPython's and the C library's."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+
+# Where the C library's functions are, in order, when they are not in the program itself.
+_WINDOWS_LIBRARIES = ("ucrtbase", "vcruntime140", "msvcrt", "kernel32", "ntdll")
+
+
+@functools.cache
+def _libraries() -> list[ctypes.CDLL]:
+    if sys.platform != "win32":
+        return [ctypes.CDLL(None)]
+    found = []
+    for name in _WINDOWS_LIBRARIES:
+        try:
+            found.append(ctypes.CDLL(name))
+        except OSError:
+            continue
+    return found
+
+
+def address_of(name: str) -> int | None:
+    """The address of an exported function or variable by its C name, or None."""
+    if name.startswith(("Py", "_Py")):
+        sources: list[ctypes.CDLL] = [ctypes.pythonapi, *_libraries()]
+    else:
+        sources = _libraries()
+    for library in sources:
+        try:
+            function = ctypes.c_char.in_dll(library, name)
+        except ValueError:
+            continue
+        return ctypes.addressof(function)
+    return None

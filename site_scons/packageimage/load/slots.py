@@ -1,0 +1,63 @@
+"""Fill an image's slots: the addresses that the image's code calls and loads through.
+
+Three kinds by name: environments and references (``_ZN08NumbaEnv...``, ``pkgimage.ref...``,
+``pkgimage.array...``) are filled when the method that uses them is attached, because the module
+that owns them must have begun to run; objects and values of the interpreter, and functions of the
+process, when the image is opened.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+from collections.abc import Callable
+
+from .image import Image
+
+OBJECT = "pkgimage.obj."
+VALUE = "pkgimage.value."
+REFERENCE = "pkgimage.ref."
+ARRAY = "pkgimage.array."
+ENVIRONMENT = "_ZN08NumbaEnv"
+_WITH_METHOD = (REFERENCE, ARRAY, ENVIRONMENT)
+
+_SPECIAL_OBJECTS = {"_Py_NoneStruct": None, "_Py_TrueStruct": True, "_Py_FalseStruct": False}
+
+
+class UnboundSlot(LookupError):
+    """A name that this process does not offer."""
+
+
+def fill(image: Image, address_of: Callable[[str], int | None]) -> list[tuple[int, str]]:
+    """Fill all slots that do not wait for a method; return those that nobody offers yet.
+
+    `address_of` gives the address of a function or variable of the process by its C name.
+    """
+    missing = []
+    for index, name in enumerate(image.header.slots):
+        if name.startswith(_WITH_METHOD):
+            continue
+        value = _value(name, address_of)
+        if value is None:
+            missing.append((index, name))
+        else:
+            image.slots[index] = value
+    return missing
+
+
+def _value(name: str, address_of: Callable[[str], int | None]) -> int | None:
+    if name.startswith(OBJECT):
+        return id(_object(name.removeprefix(OBJECT)))
+    if name.startswith(VALUE):
+        address = address_of(name.removeprefix(VALUE))
+        return None if address is None else ctypes.c_uint64.from_address(address).value
+    return address_of(name)
+
+
+def _object(name: str) -> object:
+    if name in _SPECIAL_OBJECTS:
+        return _SPECIAL_OBJECTS[name]
+    try:
+        return getattr(builtins, name.removeprefix("PyExc_"))
+    except AttributeError:
+        raise UnboundSlot(name) from None
