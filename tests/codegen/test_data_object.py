@@ -1,0 +1,83 @@
+import io
+import struct
+import zlib
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from packageimage.codegen.data_object import data_object, frame_bitcode
+from packageimage.model.platform import PLATFORMS, Platform
+
+RISCV = Platform(
+    "linux-riscv64", "riscv64-unknown-linux-gnu", "elf", "riscv64", "linux", ".pkgimage.so"
+)
+ALL = (*PLATFORMS.values(), RISCV)
+BLOBS = (b"HEADER" * 5, bytes(range(256)) * 3, b"\0BITCODE")
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "flags"),
+    [
+        (PLATFORMS["linux-x86_64"], "EM_X86_64", 0),
+        (PLATFORMS["linux-aarch64"], "EM_AARCH64", 0),
+        (RISCV, "EM_RISCV", 5),  # compressed instructions, doubles in registers
+    ],
+)
+def test_elf_symbols_and_contents(platform, machine, flags):
+    elf = ELFFile(io.BytesIO(data_object(*BLOBS, platform)))
+    assert elf.header["e_machine"] == machine
+    assert elf.header["e_flags"] == flags
+    symbols = {
+        s.name: s
+        for s in elf.get_section_by_name(".symtab").iter_symbols()
+        if s.name.startswith("pkgimage.")
+    }
+    for name, blob in zip(("header", "methods", "bitcode"), BLOBS, strict=True):
+        symbol = symbols[f"pkgimage.{name}"]
+        assert symbol["st_other"]["visibility"] == "STV_HIDDEN"
+        section = elf.get_section(symbol["st_shndx"])
+        start = symbol["st_value"]
+        assert section.data()[start : start + len(blob)] == blob
+        assert start % (16 if name == "header" else 64) == 0
+        assert section["sh_addralign"] == 64
+        assert section["sh_flags"] == 2  # SHF_ALLOC: neither written nor run
+    assert not [s for s in elf.iter_sections() if s["sh_type"] in ("SHT_REL", "SHT_RELA")]
+
+
+@pytest.mark.parametrize("platform", ALL, ids=str)
+def test_every_platform_twice_the_same_without_paths(platform):
+    data = data_object(*BLOBS, platform)
+    assert data == data_object(*BLOBS, platform)
+    assert b"pkgimage-" not in data
+    assert all(blob in data for blob in BLOBS)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("macos-arm64", struct.pack("<III", 0xFEEDFACF, 0x0100000C, 0)),
+        ("macos-x86_64", struct.pack("<III", 0xFEEDFACF, 0x01000007, 3)),
+        ("windows-x86_64", struct.pack("<H", 0x8664)),
+    ],
+)
+def test_machine_of_other_formats(name, start):
+    assert data_object(*BLOBS, PLATFORMS[name]).startswith(start)
+
+
+def test_empty_blobs():
+    data_object(b"", b"", b"", PLATFORMS["linux-x86_64"])
+
+
+def test_bitcode_frame():
+    parts = [b"one" * 100, b"", b"three"]
+    framed = frame_bitcode(parts)
+    assert framed == frame_bitcode(parts)
+    (count,) = struct.unpack_from("<I", framed)
+    sizes = [struct.unpack_from("<QQ", framed, 4 + 16 * i) for i in range(count)]
+    at = 4 + 16 * count
+    found = []
+    for compressed, raw in sizes:
+        found.append(zlib.decompress(framed[at : at + compressed]))
+        assert len(found[-1]) == raw
+        at += compressed
+    assert found == parts
+    assert at == len(framed)
