@@ -11,7 +11,6 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..model.method_key import short_digest
 from . import numba_bridge as bridge
 from .symbols import CanonicalNames, Library
 
@@ -51,14 +50,6 @@ class _Blobs:
             self._index[data] = len(self.items)
             self.items.append(data)
         return self._index[data]
-
-
-def method_key(method: bridge.Method) -> str:
-    """The key that the loader computes too (load.method_table)."""
-    text = "\n".join(
-        (method.kind, method.function_text, method.options, method.extra, method.arguments_text)
-    )
-    return short_digest(text.encode())
 
 
 def reason_to_omit(
@@ -114,13 +105,13 @@ def collect(recorder: bridge.Recorder, partitions: int) -> Capture:
         if reason is not None:
             capture.omitted.append(
                 Omission(
-                    f"{method.function.__module__}.{method.function.__qualname__}",
+                    method.name,
                     "(" + ", ".join(str(item) for item in method.argument_types) + ")",
                     reason,
                 )
             )
             continue
-        key = method_key(method)
+        key = method.key
         if key in rows:
             # The same function and types once more (a second dispatcher of one function).
             rows[key]["roles"] = {**row["roles"], **rows[key]["roles"]}
@@ -167,7 +158,9 @@ def _row(
         for function in set(result.reload_init) | set(result.library._reload_init)
     }
     for part in libraries.values():
-        use = bridge.slot_use(part, result.environment, names.symbol)
+        use = bridge.slot_use(
+            part, result.environment, bool(result.objectmode), names.symbol
+        )
         for slot, module, constants in use.environments:
             environments[slot] = [module, None if constants is None else blobs.add(constants)]
             slots.add(slot)
@@ -177,7 +170,7 @@ def _row(
     own_environment = result.environment
     return {
         "kind": method.kind,
-        "module": method.function.__module__,
+        "module": descriptor.modname,
         "qualname": method.function.__qualname__,
         "signature": method.arguments_text,
         "declared": None

@@ -53,6 +53,8 @@ from ..model.method_key import (
     Unkeyable,
     arguments_text,
     function_text,
+    key_of,
+    lives_in_its_module,
     options_text,
     short_digest,
     type_text,
@@ -88,7 +90,7 @@ class Method:
     extra: str
     result: Any  # numba's CompileResult
     nested: bool
-    function_text: str = ""
+    key: str = ""
     arguments_text: str = ""
     unkeyable: str = ""
     entries: dict[str, tuple[Library, str]] = field(default_factory=dict)
@@ -97,7 +99,12 @@ class Method:
     def shown(self) -> str:
         """Function and signature as a person would write them."""
         arguments = ", ".join(str(item) for item in self.argument_types)
-        return f"{self.function.__module__}.{self.function.__qualname__}({arguments})"
+        return f"{self.name}({arguments})"
+
+    @property
+    def name(self) -> str:
+        """Module and qualified name; functions made by exec() may have no module."""
+        return f"{self.function.__module__ or '<exec>'}.{self.function.__qualname__}"
 
     @property
     def owner(self) -> str:
@@ -182,8 +189,14 @@ class Recorder:
 
     def add(self, method: Method) -> None:
         try:
-            method.function_text = function_text(method.function)
             method.arguments_text = arguments_text(method.argument_types)
+            method.key = key_of(
+                method.kind,
+                method.function,
+                method.options,
+                method.extra,
+                method.arguments_text,
+            )
         except Unkeyable as error:
             method.unkeyable = str(error)
         result = method.result
@@ -239,6 +252,8 @@ def _frozen_globals(function: python_types.FunctionType) -> dict[tuple[str, str]
     """
     found: dict[tuple[str, str], str] = {}
     namespace = function.__globals__
+    if not lives_in_its_module(function):
+        return found  # its globals are in its key, see function_text
     for name in _names_in(function.__code__):
         if name not in namespace:
             continue
@@ -578,6 +593,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
             self: Any, result: Any, sigret: Any, return_type: Any, typemap: Any, calltypes: Any,
             *args: Any,
         ) -> Any:  # fmt: skip
+            options = stencil_options(self)
             with recorder.compiling() as nested:
                 compiled = original(self, result, sigret, return_type, typemap, calltypes, *args)
             if not nested:
@@ -587,7 +603,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
                         function=self.kernel_ir.func_id.func,
                         argument_types=tuple(args),
                         declared_return=None,
-                        options=stencil_options(self),
+                        options=options,
                         extra="out" if result is not None else "",
                         result=compiled,
                         nested=False,
@@ -610,8 +626,8 @@ def _first_line(lifted: Any) -> int:
 
 
 def stencil_options(stencil: Any) -> str:
-    shown = {"mode": stencil.mode, "neighborhood": stencil.neighborhood, **stencil.options}
-    return options_text(shown)
+    # Not stencil.neighborhood, which Numba fills in when it compiles the stencil.
+    return options_text({"mode": stencil.mode, **stencil.options})
 
 
 def _hook_ufuncs(recorder: Recorder) -> None:
@@ -642,7 +658,8 @@ def _hook_ufuncs(recorder: Recorder) -> None:
         def make(original: Callable) -> Callable:
             def hooked(*args: Any, **kwargs: Any) -> Any:
                 info = original(*args, **kwargs)
-                recorder.add_entry(args[position_of_result], role, info)
+                result = kwargs["cres"] if "cres" in kwargs else args[position_of_result]
+                recorder.add_entry(result, role, info)
                 return info
 
             return hooked
@@ -749,11 +766,11 @@ def dumps(value: Any) -> bytes:
 class SlotUse:
     """What of the loading process a library refers to by name.
 
-    environments: (slot name, module, pickled constants or None); references: slots for objects of
+    environments: (slot name, module or None, pickled constants or None); references: slots for objects of
     modules; threads: whether it calls what Numba registers when its threads start.
     """
 
-    environments: tuple[tuple[str, str, bytes | None], ...]
+    environments: tuple[tuple[str, str | None, bytes | None], ...]
     references: tuple[str, ...]
     threads: bool
 
@@ -768,13 +785,15 @@ _THREAD_FUNCTIONS = frozenset(
 )  # fmt: skip
 
 
-def slot_use(library: Library, own: Any, symbol: Callable[[str], str]) -> SlotUse:
+def slot_use(
+    library: Library, own: Any, objectmode: bool, symbol: Callable[[str], str]
+) -> SlotUse:
     """The slots that a library needs filled; `own` is the environment of its method.
 
     Raises LookupError for an environment of code that lives in no module.
     """
     module = llvm.parse_bitcode(library.bitcode)
-    found: list[tuple[str, str, bytes | None]] = []
+    found: list[tuple[str, str | None, bytes | None]] = []
     references = []
     for variable in module.global_variables:
         name = variable.name
@@ -786,11 +805,13 @@ def slot_use(library: Library, own: Any, symbol: Callable[[str], str]) -> SlotUs
         env = env or environment.lookup_environment(name)
         if env is None:
             raise LookupError("an environment that Numba has forgotten")
-        if not env.can_cache():
-            raise LookupError("code that was made by exec() without a module name")
+        module_name = env.globals.get("__name__")
+        if module_name is None and objectmode:
+            # Object mode looks names up at run time; compiled code has them frozen.
+            raise LookupError("object-mode code that was made by exec() without a module name")
         constants = list(env.consts)
         found.append(
-            (symbol(name), env.globals["__name__"], dumps(constants) if constants else None)
+            (symbol(name), module_name, dumps(constants) if constants else None)
         )
     threads = any(function.name in _THREAD_FUNCTIONS for function in module.functions)
     return SlotUse(

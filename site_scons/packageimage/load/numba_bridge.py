@@ -50,7 +50,7 @@ from ..model.cpu_selection import HostCPU
 from ..model.method_key import (
     Unkeyable,
     arguments_text,
-    function_text,
+    key_of,
     options_text,
     short_digest,
     type_text,
@@ -102,12 +102,24 @@ def _helpers() -> dict[str, int]:
 
 def address_of(name: str) -> int | None:
     """The address of a C function or variable that code in this process may use."""
+    if name in _HASH_SECRET:
+        secret = process.address_of("_Py_HashSecret")
+        return None if secret is None else secret + _HASH_SECRET[name]
     found = _helpers().get(name)
     if found is None:
         # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
         # process happens to export under that name.
         found = llvm.address_of_symbol(name)
     return process.address_of(name) if found is None else found
+
+
+# Offsets in CPython's _Py_HashSecret_t. Numba gives its members these names when it imports
+# numba.cpython.hashing, which a process that compiles nothing need not do.
+_HASH_SECRET = {
+    "_numba_hashsecret_siphash_k0": 0,
+    "_numba_hashsecret_siphash_k1": 8,
+    "_numba_hashsecret_djbx33a_suffix": 16,
+}
 
 
 class Found(NamedTuple):
@@ -243,10 +255,10 @@ class Bridge:
     ) -> Found | None:
         """The method for a request, when an image holds it and its frozen values still hold."""
         try:
-            parts = (kind, function_text(function), options, extra, arguments_text(arguments))
+            key = key_of(kind, function, options, extra, arguments_text(arguments))
         except Unkeyable:
             return None
-        found = self._methods.get(short_digest("\n".join(parts).encode()))
+        found = self._methods.get(key)
         if found is None:
             return None
         row = found.row
@@ -360,10 +372,11 @@ class Bridge:
             if key in self._environments:
                 continue
             module_name, constants = table[name]
-            module = sys.modules.get(module_name)
-            if module is None:
-                module = importlib.import_module(module_name)
-            env = environment.Environment(vars(module))
+            namespace: dict[str, Any] = {}
+            if module_name is not None:
+                module = sys.modules.get(module_name)
+                namespace = vars(module or importlib.import_module(module_name))
+            env = environment.Environment(namespace)
             env.env_name = name
             environment.Environment._memo[name] = env
             if constants is not None:
@@ -503,7 +516,8 @@ class Bridge:
     def _wrapper(self, role: str, position_of_result: int) -> Callable:
         def make(original: Callable) -> Callable:
             def build(*args: Any, **kwargs: Any) -> Any:
-                info = self._wrapper_info(args[position_of_result], role)
+                result = kwargs["cres"] if "cres" in kwargs else args[position_of_result]
+                info = self._wrapper_info(result, role)
                 return original(*args, **kwargs) if info is None else info
 
             return build
@@ -551,7 +565,7 @@ class Bridge:
             if set(kwargs) <= {"out"}:
                 if out is not None:
                     arguments += (typeof(out),)
-                shown = {"mode": this.mode, "neighborhood": this.neighborhood, **this.options}
+                shown = {"mode": this.mode, **this.options}
                 found = self.find(
                     "stencil", this.kernel_ir.func_id.func, arguments, None,
                     options_text(shown), "" if out is None else "out",

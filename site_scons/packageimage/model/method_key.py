@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -156,7 +157,38 @@ def function_text(function: types.FunctionType, depth: int = 0) -> str:
             parts.append(f"{name}=<self>")
             continue
         parts.append(f"{name}={_named_text(f'closure variable {name!r}', content, depth)}")
+    if not lives_in_its_module(function):
+        # Made by exec() with globals of its own (a jitclass's constructor is): they are as much a
+        # part of it as a closure, and no module can be asked for them later.
+        namespace = function.__globals__
+        for name in sorted(set(function.__code__.co_names) & namespace.keys()):
+            if name != "__builtins__":
+                text = _named_text(f"global {name!r}", namespace[name], depth)
+                parts.append(f"{name}={text}")
     return "|".join(parts)
+
+
+def lives_in_its_module(function: types.FunctionType) -> bool:
+    """Whether a function's globals are the namespace of the module that it names."""
+    module = sys.modules.get(function.__module__ or "")
+    return module is not None and vars(module) is function.__globals__
+
+
+def lifted_text(function: types.FunctionType) -> str:
+    """The text of a function whose loop or with-block Numba lifted out.
+
+    Numba pickles such a function by value into the code of its caller, so that at load its globals
+    are a copy: module, name and bytecode are all that tells it.
+    """
+    return f"{function.__module__}:{function.__qualname__}|{code_digest(function.__code__)}"
+
+
+def key_of(
+    kind: str, function: types.FunctionType, options: str, extra: str, arguments: str
+) -> str:
+    """The key of a method in an image's table. Raises Unkeyable as `function_text` does."""
+    text = lifted_text(function) if kind == "lifted" else function_text(function)
+    return short_digest("\n".join((kind, text, options, extra, arguments)).encode())
 
 
 def _named_text(what: str, value: object, depth: int) -> str:
