@@ -1,0 +1,58 @@
+"""`python -m packageimage.stages.toolchain [--host-cpu]`: what runs the stages, as JSON.
+
+The build asks for it in a child, because the interpreter that runs the stages need not be the one
+that runs SCons, and because llvmlite, which knows the host's CPU, is not imported there.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import zlib
+from dataclasses import asdict
+
+from packageimage.model.errors import PackageImageError
+from packageimage.stages.base_image import measure_base_image
+
+DISTRIBUTIONS = ("numba", "llvmlite", "numpy", "pyelftools", "macholib", "pefile")
+
+
+def measure(host_cpu: bool) -> dict[str, object]:
+    """The base image, versions ("" for what is not installed), `sys.path`, the host's CPU.
+
+    Raises PackageImageError when a part of the base image is not installed.
+    """
+    versions = {name: _version(name) for name in DISTRIBUTIONS}
+    # The platform is part of the ABI: a capture holds what this interpreter's Numba compiled.
+    versions["python"] = f"{sys.implementation.cache_tag}-{sys.platform}"
+    versions["zlib"] = zlib.ZLIB_RUNTIME_VERSION
+    result: dict[str, object] = {
+        "base": asdict(measure_base_image()),
+        "versions": versions,
+        "search_path": [entry for entry in sys.path if entry],
+    }
+    if host_cpu:
+        import llvmlite.binding as llvm
+
+        features = llvm.get_host_cpu_features()
+        result["host_cpu"] = {
+            "name": llvm.get_host_cpu_name(),
+            "features": sorted(name for name, on in features.items() if on),
+        }
+    return result
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+if __name__ == "__main__":
+    try:
+        answer = measure("--host-cpu" in sys.argv[1:])
+    except PackageImageError as error:
+        answer = {"error": str(error)}
+    json.dump(answer, sys.stdout, sort_keys=True)
