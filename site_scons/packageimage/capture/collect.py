@@ -12,7 +12,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from . import numba_bridge as bridge
-from .symbols import CanonicalNames, Library
+from .symbols import LOCAL_LINKAGES, CanonicalNames, Library
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,9 @@ def collect(recorder: bridge.Recorder, partitions: int) -> Capture:
     rows: dict[str, dict[str, Any]] = {}
     environments: dict[str, list[Any]] = {}
     frozen: dict[tuple[str, str, str], int] = {}
-    placed: dict[str, tuple[Library, bridge.Method]] = {}
+    kept: dict[str, bridge.Method] = {}
+    libraries: dict[str, Library] = {}
+    linkable: set[str] = set()
 
     for method in recorder.methods:
         if is_internal(method):
@@ -113,19 +115,29 @@ def collect(recorder: bridge.Recorder, partitions: int) -> Capture:
             continue
         key = method.key
         if key in rows:
-            # The same function and types once more (a second dispatcher of one function).
-            rows[key]["roles"] = {**row["roles"], **rows[key]["roles"]}
+            # The same function and types once more, from a second dispatcher or ufunc of one
+            # function: it may have been wrapped in other ways.
+            for role, entry in method.entries.items():
+                kept[key].entries.setdefault(role, entry)
         else:
             rows[key] = row
-        for role, (entry_library, name) in method.entries.items():
-            symbol = names.symbol(name)
-            rows[key]["roles"][role] = symbol
-            placed.setdefault(symbol, (entry_library, method))
+            kept[key] = method
+            libraries[key] = library
+        linkable.update(symbol for symbol in (row["symbol"], row["generator"]) if symbol)
         capture.owners.add(method.owner)
         for function in recorder.functions_of(library):
             capture.foreign_modules.add(function.__module__ or "")
 
-    _assemble(capture, names, placed, rows, partitions)
+    _assemble(capture, names, kept, libraries, linkable, partitions)
+    position = {
+        symbol: [index, position]
+        for index, entries in enumerate(capture.entries)
+        for position, symbol in enumerate(entries)
+    }
+    for key, row in rows.items():
+        roles = sorted(kept[key].entries.items())
+        row["roles"] = {role: names.symbol(name) for role, (_, name) in roles}
+        row["entries"] = {role: position[symbol] for role, symbol in row["roles"].items()}
     capture.table = {
         "format": 1,
         "methods": dict(sorted(rows.items())),
@@ -179,6 +191,7 @@ def _row(
         "return": blobs.add(bridge.dumps(result.signature.return_type)),
         "objectmode": bool(result.objectmode),
         "symbol": names.symbol(descriptor.mangled_name),
+        "generator": _generator_symbol(result, names),
         "environment": names.symbol(own_environment.env_name) if own_environment else None,
         "environments": sorted(slots),
         "references": sorted(references),
@@ -186,8 +199,13 @@ def _row(
         "arguments": list(descriptor.args),
         "init": sorted(map(list, init)),
         "globals": _globals_of(recorder, library, frozen),
-        "roles": {},
     }
+
+
+def _generator_symbol(result: Any, names: CanonicalNames) -> str | None:
+    """The function that resumes a generator, for JIT code that iterates over it."""
+    descriptor = bridge.generator_descriptor(result)
+    return None if descriptor is None else names.symbol(descriptor.llvm_func_name)
 
 
 def _globals_of(
@@ -201,58 +219,64 @@ def _globals_of(
     return [frozen.setdefault(item, len(frozen)) for item in sorted(wanted)]
 
 
+@dataclass
+class _Partition:
+    """The libraries of one module: by content hash, and which of them defines each entry."""
+
+    libraries: dict[str, Library] = field(default_factory=dict)
+    entries: dict[str, str] = field(default_factory=dict)
+
+
 def _assemble(
     capture: Capture,
     names: CanonicalNames,
-    placed: dict[str, tuple[Library, bridge.Method]],
-    rows: dict[str, dict[str, Any]],
+    kept: dict[str, bridge.Method],
+    libraries: dict[str, Library],
+    linkable: set[str],
     partitions: int,
 ) -> None:
-    """Link the libraries of each partition into one module with the entries left external."""
+    """Link the libraries of each partition into one module with the entries left external.
+
+    `kept` are the methods by key, `libraries` their core libraries. What JIT code calls directly
+    (`linkable`) stays in the bitcode although nothing in it may call it; all else is kept only
+    where an entry needs it.
+    """
+    bins = [_Partition() for _ in range(partitions)]
+    owner: set[str] = set()
+    for key in sorted(kept):
+        method = kept[key]
+        part = bins[_partition_of(libraries[key], names, partitions)]
+        part.libraries[names.content_hash(libraries[key])] = libraries[key]
+        for library, name in method.entries.values():
+            symbol = names.symbol(name)
+            part.libraries[names.content_hash(library)] = library
+            if symbol not in owner:
+                owner.add(symbol)
+                part.entries[symbol] = names.content_hash(library)
+                capture.entry_owners[symbol] = method.shown
+    for part in bins:
+        capture.partitions.append(_link(part, names, linkable))
+        capture.entries.append(sorted(part.entries))
+
+
+def _link(part: _Partition, names: CanonicalNames, linkable: set[str]) -> bytes:
     triple, layout = bridge.target_layout()
-    bins: list[dict[str, Library]] = [{} for _ in range(partitions)]
-    where: dict[str, int] = {}
-    for symbol in sorted(placed):
-        library, method = placed[symbol]
-        index = _partition_of(library, names, partitions)
-        bins[index][symbol] = library
-        where[symbol] = index
-        capture.entry_owners[symbol] = method.shown
-    for index, libraries in enumerate(bins):
-        module = llvm.parse_assembly("")
-        module.name = "pkgimage"
-        module.triple = triple
-        module.data_layout = layout
-        entries = sorted(libraries)
-        wanted = set(entries)
-        done: set[str] = set()
-        unique = {id(library): library for _, library in sorted(libraries.items())}
-        for library in unique.values():
-            part = names.module(library)
-            if library.content_hash in done:
+    merged = llvm.parse_assembly("")
+    merged.name = "pkgimage"
+    merged.triple = triple
+    merged.data_layout = layout
+    for content_hash, library in sorted(part.libraries.items()):
+        module = names.module(library)
+        for function in module.functions:
+            if function.is_declaration or function.linkage in LOCAL_LINKAGES:
                 continue
-            done.add(library.content_hash)
-            for function in part.functions:
-                if function.is_declaration or function.linkage in (
-                    llvm.Linkage.private,
-                    llvm.Linkage.internal,
-                ):
-                    continue
-                mine = function.name in wanted and (
-                    names.content_hash(libraries[function.name]) == library.content_hash
-                )
-                function.linkage = "external" if mine else "linkonce_odr"
-            module.link_in(part)
-        module.verify()
-        capture.partitions.append(module.as_bitcode())
-        capture.entries.append(entries)
-    position = {
-        symbol: [index, position]
-        for index, entries in enumerate(capture.entries)
-        for position, symbol in enumerate(entries)
-    }
-    for row in rows.values():
-        row["entries"] = {role: position[symbol] for role, symbol in sorted(row["roles"].items())}
+            if part.entries.get(function.name) == content_hash:
+                function.linkage = "external"
+            else:
+                function.linkage = "weak_odr" if function.name in linkable else "linkonce_odr"
+        merged.link_in(module)
+    merged.verify()
+    return merged.as_bitcode()
 
 
 def _partition_of(library: Library, names: CanonicalNames, partitions: int) -> int:

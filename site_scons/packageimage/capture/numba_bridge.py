@@ -819,6 +819,15 @@ def slot_use(
     )
 
 
+def generator_descriptor(result: Any) -> Any:
+    """The descriptor of the function that resumes a generator, None for other functions."""
+    generator = result.signature.return_type
+    if not isinstance(generator, types.Generator):
+        return None
+    known = cpu_target.target_context._generators.get(generator)
+    return None if known is None else known[0]
+
+
 def return_type_text(numba_type: Any) -> str:
     return type_text(numba_type)
 

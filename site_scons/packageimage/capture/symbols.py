@@ -28,7 +28,7 @@ _TAG = re.compile(r"B(\d+)v")
 _PARALLEL_KERNEL = re.compile(r"^\.kernel\.\d+_")
 # " at 0x7f..." in the type of a dispatcher, "#7f...<" in that of a jitclass, as Numba escapes them.
 _ADDRESS = re.compile(r"(?<=_20at_200x)[0-9a-f]+|(?<=_23)[0-9a-f]{6,}(?=_3c)")
-_LOCAL_LINKAGES = frozenset({llvm.Linkage.private, llvm.Linkage.internal})
+LOCAL_LINKAGES = frozenset({llvm.Linkage.private, llvm.Linkage.internal})
 _HASH_LENGTH = 16
 
 
@@ -114,7 +114,7 @@ class CanonicalNames:
         module = llvm.parse_bitcode(library.bitcode)
         module.name = ""
         for index, value in enumerate(_globals(module)):
-            if value.linkage in _LOCAL_LINKAGES:
+            if value.linkage in LOCAL_LINKAGES:
                 value.name = f".{library.content_hash}.{index}"
             else:
                 value.name = self.symbol(value.name)
@@ -136,7 +136,7 @@ class CanonicalNames:
         module.name = ""
         for index, value in enumerate(_globals(module)):
             name = value.name
-            if value.linkage in _LOCAL_LINKAGES:
+            if value.linkage in LOCAL_LINKAGES:
                 value.name = f"local{index}"
             else:
                 pending = name.startswith(UNRESOLVED_PREFIX)

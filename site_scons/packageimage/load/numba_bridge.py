@@ -32,6 +32,7 @@ from numba.core import (
     dispatcher,
     environment,
     funcdesc,
+    generators,
     sigutils,
     types,
     typing,
@@ -150,6 +151,9 @@ def loads(data: bytes) -> Any:
     return _Unpickler(io.BytesIO(data)).load()
 
 
+_STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
+
+
 class ImageLibrary(codegen.JITCodeLibrary):
     """What Numba takes for the code library of an image's methods."""
 
@@ -208,7 +212,7 @@ class ImageLibrary(codegen.JITCodeLibrary):
             for data in self.image.bitcode():
                 module = llvm.parse_bitcode(data)
                 for function in module.functions:
-                    if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                    if not function.is_declaration and function.linkage in _STRONG:
                         function.linkage = "linkonce_odr"
                 if merged is None:
                     merged = module
@@ -307,7 +311,7 @@ class Bridge:
             raise
         library = self._libraries[id(image)]
         library.add_symbols(row["roles"], row["entries"])
-        descriptor = _descriptor(row, return_type, arguments, env)
+        descriptor = _descriptor(row, return_type, arguments)
         entry_point = None
         if "cpython" in row["entries"]:
             entry_point = _dynfunc.make_function(
@@ -490,9 +494,24 @@ class Bridge:
             context = cpu_target.target_context
             if isinstance(result.library, ImageLibrary) and entry not in context._defns:
                 context.insert_user_function(entry, result.fndesc, [result.library])
+                self._insert_generator(context, result)
             return entry
 
         return get_overload
+
+    def _insert_generator(self, context: Any, result: Any) -> None:
+        """Make a generator known to JIT code that iterates over it."""
+        row = self._owners[id(result.fndesc)][1].row
+        generator = result.signature.return_type
+        if row["generator"] is None or generator in context._generators:
+            return
+        descriptor = _descriptor(
+            {**row, "symbol": row["generator"], "arguments": ["gen"], "objectmode": False},
+            generator.yield_type,
+            (generator,),
+            generators.GeneratorDescriptor,
+        )
+        context.insert_generator(generator, descriptor, [result.library])
 
     def _ufunc_compile(self, original: Callable) -> Callable:
         def compile_core(this: Any, sig: Any, flags: Any, locals: Any) -> Any:
@@ -584,9 +603,14 @@ class Bridge:
         return call
 
 
-def _descriptor(row: dict[str, Any], return_type: Any, arguments: tuple, env: Any) -> Any:
+def _descriptor(
+    row: dict[str, Any],
+    return_type: Any,
+    arguments: tuple,
+    cls: type = funcdesc.PythonFunctionDescriptor,
+) -> Any:
     """A FunctionDescriptor with the image's symbol names, without mangling anything."""
-    descriptor = funcdesc.PythonFunctionDescriptor.__new__(funcdesc.PythonFunctionDescriptor)
+    descriptor = cls.__new__(cls)
     for name, value in (
         ("native", not row["objectmode"]), ("modname", row["module"]), ("global_dict", None),
         ("qualname", row["qualname"]), ("unique_name", row["symbol"]), ("doc", ""),
