@@ -4,10 +4,12 @@
 
 Two processes are held ready, one with the image and one with the JIT. Kernel by kernel they are
 timed in turns, several calls each, and the order turns round every round: what disturbs the machine
-disturbs both. A ratio is the JIT's time over the image's, so above 1 the image is quicker. It is
-taken twice: from the quickest call of a turn, of which the median over the turns (what the code can
-do, without one lucky call deciding), and from the median of all calls (what was seen). With --pairs more pairs of processes are started, because where a process has its code and data makes a
-difference of some percent. --control puts the JIT on both sides: what it shows is noise.
+disturbs both. A ratio is the JIT's time over the image's, so above 1 the image is quicker. Within
+a turn the quickest calls of both sides are compared and the median of all turns' ratios is taken,
+so neither a lucky call nor a slow minute decides; the ratio of the medians of all calls stands
+beside it. With --pairs more pairs of processes are started, because where a process has its code
+and data makes a difference of some percent. --control puts the JIT on both sides: what it shows is
+noise.
 
 Results are compared bit for bit when the image was made for this CPU, else within 4 units in the
 last place. Ends with 1 when they differ or the image side compiled anything, never because of time.
@@ -37,21 +39,19 @@ GOAL_MEAN, GOAL_WORST = 1.0, 0.9
 
 @dataclass(frozen=True)
 class Line:
-    """One kernel: seconds a call of both sides, quickest of a turn and median of all calls."""
+    """One kernel: seconds a call of both sides, and how many times quicker the image is.
+
+    low: the quickest call of a turn, the median over the turns. median: of all calls. ratio: the
+    median over the turns of the quickest calls' ratio.
+    """
 
     kernel: str
     jit_low: float
-    jit_median: float
     image_low: float
+    ratio: float
+    jit_median: float
     image_median: float
-
-    @property
-    def ratio(self) -> float:
-        return self.jit_low / self.image_low
-
-    @property
-    def median_ratio(self) -> float:
-        return self.jit_median / self.image_median
+    median_ratio: float
 
 
 class Worker:
@@ -134,27 +134,20 @@ def check(jit: dict, image: dict, ulps: int) -> list[str]:
     return problems + [f"rejected: {reason}" for reason in image["rejections"]]
 
 
-def quickest(turns: list[list[float]]) -> float:
-    """The quickest call of a turn, the median over the turns."""
-    return statistics.median(min(calls) for calls in turns)
-
-
-def middle(turns: list[list[float]]) -> float:
-    """The median of all calls."""
-    return statistics.median(itertools.chain.from_iterable(turns))
-
-
-def lines_of(seconds: Seconds) -> list[Line]:
-    return [
-        Line(
-            kernel,
-            quickest(sides["jit"]),
-            middle(sides["jit"]),
-            quickest(sides["image"]),
-            middle(sides["image"]),
-        )
-        for kernel, sides in seconds.items()
-    ]
+def line_of(kernel: str, jit: list[list[float]], image: list[list[float]]) -> Line:
+    """The line of a kernel, from the seconds of the calls of each turn."""
+    pairs = [(min(a), min(b)) for a, b in zip(jit, image, strict=True)]
+    jit_median = statistics.median(itertools.chain.from_iterable(jit))
+    image_median = statistics.median(itertools.chain.from_iterable(image))
+    return Line(
+        kernel,
+        statistics.median(a for a, _ in pairs),
+        statistics.median(b for _, b in pairs),
+        statistics.median(a / b for a, b in pairs),
+        jit_median,
+        image_median,
+        jit_median / image_median,
+    )
 
 
 def table(lines: list[Line]) -> str:
@@ -246,7 +239,7 @@ def main(argv: list[str] | None = None) -> int:
         except Failed as error:
             print(f"WRONG: {error}", file=sys.stderr)
             return 1
-    lines = lines_of(seconds)
+    lines = [line_of(kernel, sides["jit"], sides["image"]) for kernel, sides in seconds.items()]
     print(as_text(machine))
     if arguments.control:
         print("control: the JIT on both sides; every ratio is noise\n")
@@ -259,10 +252,7 @@ def main(argv: list[str] | None = None) -> int:
             "machine": machine,
             "cpu_targets": arguments.cpu_targets,
             "about": {**about, "problems": sorted(problems)},
-            "lines": [
-                {**asdict(line), "ratio": line.ratio, "median_ratio": line.median_ratio}
-                for line in lines
-            ],
+            "lines": [asdict(line) for line in lines],
             "seconds": seconds,
         }
         arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -35,9 +35,9 @@ def cases():
     reverse = letters[::-1]
     return {
         "sum of squares": (arrays.sum_of_squares, (many,)),
-        "dot, fastmath": (arrays.dot_fast, (many[:20_000], many[20_000:40_000], 200)),
+        "dot (fastmath)": (arrays.dot_fast, (many[:20_000], many[20_000:40_000], 200)),
         "Kahan sum": (arrays.kahan, (many,)),
-        "saxpy, float32": (arrays.saxpy, (np.float32(0.5), single, single, 400)),
+        "saxpy (float32)": (arrays.saxpy, (np.float32(0.5), single, single, 400)),
         "array expression": (arrays.expression, (many, many * 2.0, many + 1.0)),
         "stencil": (arrays.heat, (field, 20)),
         "matrix product": (arrays.matrix_product, (a, b)),
