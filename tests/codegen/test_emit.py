@@ -17,7 +17,7 @@ LINUX = PLATFORMS["linux-x86_64"]
 RISCV = Platform(
     "linux-riscv64", "riscv64-unknown-linux-gnu", "elf", "riscv64", "linux", ".pkgimage.so"
 )
-TARGETS = "generic;haswell;x86-64-v4,base(1)"
+TARGETS = "generic;haswell;x86-64-v4"
 
 
 def emit(
@@ -74,18 +74,24 @@ def test_target_0_holds_every_entry_hidden():
     assert {undefined[slot] for slot in slots} == {"STV_HIDDEN"}
 
 
-@pytest.mark.parametrize("index", [1, 2])
-def test_a_later_target_points_to_its_base_for_the_rest(index):
-    data = emit(index=index)
+@pytest.mark.parametrize(
+    ("targets", "index", "base"),
+    [
+        (TARGETS, 1, 0),
+        (TARGETS, 2, 0),
+        ("generic;haswell,clone_all;x86-64-v4,base(1)", 2, 1),
+    ],
+)
+def test_a_later_target_points_to_its_base_for_the_rest(targets, index, base):
+    data = emit(index=index, targets=targets)
     defined, undefined = symbols(data)
     assert set(defined) == {f"{e}.t{index}" for e in CLONED} | {f"pkgimage.entries.0.{index}"}
-    # Target 2's base is 1, which has not cloned them either.
-    assert {"shift.t0", "math (quoted).t0"} <= set(undefined)
+    assert {f"shift.t{base}", f"math (quoted).t{base}"} <= set(undefined)
     assert relocation_symbols(data, ".data.rel.ro") == [
         f"scale.t{index}",
-        "shift.t0",
+        f"shift.t{base}",
         f"calls.t{index}",
-        "math (quoted).t0",
+        f"math (quoted).t{base}",
     ]
 
 
