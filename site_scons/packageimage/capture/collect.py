@@ -5,14 +5,13 @@ Which methods are kept, and why the others are not, is decided here; nothing is 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 import llvmlite.binding as llvm
 
 from . import numba_bridge as bridge
-from .symbols import LOCAL_LINKAGES, CanonicalNames, Library
+from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX, CanonicalNames, Library
 
 
 @dataclass(frozen=True)
@@ -170,9 +169,7 @@ def _row(
         for function in set(result.reload_init) | set(result.library._reload_init)
     }
     for part in libraries.values():
-        use = bridge.slot_use(
-            part, result.environment, bool(result.objectmode), names.symbol
-        )
+        use = bridge.slot_use(part, result.environment, bool(result.objectmode), names.symbol)
         for slot, module, constants in use.environments:
             environments[slot] = [module, None if constants is None else blobs.add(constants)]
             slots.add(slot)
@@ -275,8 +272,30 @@ def _link(part: _Partition, names: CanonicalNames, linkable: set[str]) -> bytes:
             else:
                 function.linkage = "weak_odr" if function.name in linkable else "linkonce_odr"
         merged.link_in(module)
+    _resolve_recursion(merged)
     merged.verify()
     return merged.as_bitcode()
+
+
+def _resolve_recursion(module: llvm.ModuleRef) -> None:
+    """Define the pointers through which mutually recursive functions call each other.
+
+    Numba fills them when the last function of the circle is ready; here all of them are.
+    """
+    defined = {f.name for f in module.functions if not f.is_declaration}
+    goals = sorted(
+        variable.name.removeprefix(UNRESOLVED_PREFIX)
+        for variable in module.global_variables
+        if variable.name.startswith(UNRESOLVED_PREFIX)
+    )
+    lines = [
+        f'@"{UNRESOLVED_PREFIX}{goal}" = linkonce_odr constant ptr @"{goal}"\n'
+        f'declare void @"{goal}"()\n'
+        for goal in goals
+        if goal in defined
+    ]
+    if lines:
+        module.link_in(llvm.parse_assembly("".join(lines)))
 
 
 def _partition_of(library: Library, names: CanonicalNames, partitions: int) -> int:
@@ -289,8 +308,3 @@ def _partition_of(library: Library, names: CanonicalNames, partitions: int) -> i
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:200]
-
-
-def imported_modules(package: str) -> list[str]:
-    """Names of the package's modules that are loaded now."""
-    return sorted(n for n in sys.modules if n == package or n.startswith(package + "."))

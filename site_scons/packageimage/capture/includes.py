@@ -86,7 +86,11 @@ def imported_files(package: str, modules: Mapping[str, ModuleType]) -> list[str]
         if top_level(name) in sys.stdlib_module_names or top_level(name) == "packageimage":
             continue
         file = getattr(module, "__file__", None)
-        if file and file.endswith(".py") and not any(part in Path(file).parts for part in installed):
+        if (
+            file
+            and file.endswith(".py")
+            and not any(part in Path(file).parts for part in installed)
+        ):
             files.add(str(Path(file).resolve()))
     return sorted(files)
 

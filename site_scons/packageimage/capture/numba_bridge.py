@@ -270,7 +270,7 @@ def _frozen_globals(function: python_types.FunctionType) -> dict[tuple[str, str]
 
 
 def _note(found: dict, module: str, name: str, value: object) -> None:
-    if isinstance(value, python_types.ModuleType) or callable(value) and not _is_jitted(value):
+    if isinstance(value, python_types.ModuleType) or (callable(value) and not _is_jitted(value)):
         return
     if getattr(value, "nbytes", 0) > LARGE_ARRAY_BYTES:
         return  # used in place through a slot, never frozen
@@ -766,8 +766,8 @@ def dumps(value: Any) -> bytes:
 class SlotUse:
     """What of the loading process a library refers to by name.
 
-    environments: (slot name, module or None, pickled constants or None); references: slots for objects of
-    modules; threads: whether it calls what Numba registers when its threads start.
+    environments: (slot name, module or None, pickled constants or None); references: slots for
+    objects of modules; threads: whether it calls what Numba registers when its threads start.
     """
 
     environments: tuple[tuple[str, str | None, bytes | None], ...]
@@ -785,9 +785,7 @@ _THREAD_FUNCTIONS = frozenset(
 )  # fmt: skip
 
 
-def slot_use(
-    library: Library, own: Any, objectmode: bool, symbol: Callable[[str], str]
-) -> SlotUse:
+def slot_use(library: Library, own: Any, objectmode: bool, symbol: Callable[[str], str]) -> SlotUse:
     """The slots that a library needs filled; `own` is the environment of its method.
 
     Raises LookupError for an environment of code that lives in no module.
@@ -810,9 +808,7 @@ def slot_use(
             # Object mode looks names up at run time; compiled code has them frozen.
             raise LookupError("object-mode code that was made by exec() without a module name")
         constants = list(env.consts)
-        found.append(
-            (symbol(name), module_name, dumps(constants) if constants else None)
-        )
+        found.append((symbol(name), module_name, dumps(constants) if constants else None))
     threads = any(function.name in _THREAD_FUNCTIONS for function in module.functions)
     return SlotUse(
         tuple(sorted(found, key=lambda item: item[0])), tuple(sorted(references)), threads

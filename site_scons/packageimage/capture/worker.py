@@ -147,12 +147,8 @@ def _show(error: BaseException) -> None:
 
 
 def _is_ours(filename: str) -> bool:
-    return (
-        filename == __file__
-        or filename.startswith("<frozen ")
-        or os.path.basename(filename) in ("runpy.py", "__init__.py")
-        and "importlib" in filename
-        or os.path.basename(filename) == "runpy.py"
+    return filename in (__file__, runpy.__file__, importlib.__file__) or filename.startswith(
+        "<frozen "
     )
 
 

@@ -96,7 +96,7 @@ class Image:
         return ctypes.addressof(self.slots) + index * ctypes.sizeof(ctypes.c_void_p)
 
     def blob(self, index: int) -> bytes:
-        return self._blobs(index)
+        return bytes(self._blobs(index))
 
     def bitcode(self) -> list[bytes]:
         """The LLVM bitcode of each partition, for JIT code that calls into the image."""

@@ -16,7 +16,6 @@ import importlib
 import io
 import pickle
 import sys
-import types as python_types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -93,7 +92,7 @@ def host_cpu() -> HostCPU:
 def _helpers() -> dict[str, int]:
     """Numba's C helpers by the names that generated code uses."""
     found: dict[str, int] = {}
-    for name, address in _nrt_python.c_helpers.items():
+    for name, address in vars(_nrt_python)["c_helpers"].items():
         found[name if name.startswith("_") else "NRT_" + name] = address
     for table in (_helperlib.c_helpers, _dynfunc.c_helpers):
         for name, address in table.items():
@@ -123,6 +122,10 @@ _HASH_SECRET = {
 }
 
 
+_C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
+Hook = Callable[..., Any]
+
+
 class Found(NamedTuple):
     """A method of an open image."""
 
@@ -137,7 +140,7 @@ class CannotAttach(Exception):
 class _Unpickler(pickle.Unpickler):
     """Reads what `capture.numba_bridge.dumps` wrote."""
 
-    def persistent_load(self, reference: tuple) -> Any:
+    def persistent_load(self, reference: tuple[str, str, str]) -> Any:
         kind, module, qualname = reference
         found: Any = sys.modules.get(module) or importlib.import_module(module)
         for part in qualname.split("."):
@@ -154,7 +157,7 @@ def loads(data: bytes) -> Any:
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
 
 
-class ImageLibrary(codegen.JITCodeLibrary):
+class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
     """What Numba takes for the code library of an image's methods."""
 
     def __init__(self, image: Image) -> None:
@@ -165,11 +168,12 @@ class ImageLibrary(codegen.JITCodeLibrary):
         self._name = f"pkgimage {image.header.package}"
         self._finalized = True
         self._dynamic_globals = ["pkgimage"]  # Numba's cache must not keep what refers to slots
-        self._reload_init: set = set()
-        self._linking_libraries: list = []
+        self._reload_init: set[Any] = set()
+        self._linking_libraries: list[Any] = []
         self._disable_inspection = False
         self._symbols: dict[str, tuple[int, int]] = {}
         self._shared: Any = None
+        self._jitted: list[Any] = []
 
     def add_symbols(self, roles: dict[str, str], entries: dict[str, list[int]]) -> None:
         for role, symbol in roles.items():
@@ -181,18 +185,17 @@ class ImageLibrary(codegen.JITCodeLibrary):
 
     def _jit(self, name: str) -> int:
         """The address of a function that is no entry of the image: compiled from its bitcode."""
-        library = self._codegen.create_library(name)
-        library.add_linking_library(self)
-        module = self._get_module_for_linking()
-        library._final_module.link_in(module, preserve=True)
+        module = self._get_module_for_linking().clone()
         try:
-            function = library._final_module.get_function(name)
+            module.get_function(name).linkage = "external"
         except NameError:
             return 0
-        function.linkage = "external"
-        library._dynamic_globals.append("pkgimage")
+        library = self._codegen.create_library(name)
+        library.add_linking_library(self)
+        library._final_module.link_in(module)
         library._finalize_final_module()
-        return library.get_pointer_to_function(name)
+        self._jitted.append(library)
+        return int(library.get_pointer_to_function(name))
 
     def _ensure_finalized(self) -> None:
         pass
@@ -255,7 +258,13 @@ class Bridge:
     # -- looking up ----------------------------------------------------------------------------
 
     def find(
-        self, kind: str, function: Any, arguments: tuple, declared: Any, options: str, extra: str = ""
+        self,
+        kind: str,
+        function: Any,
+        arguments: tuple[Any, ...],
+        declared: Any,
+        options: str,
+        extra: str = "",
     ) -> Found | None:
         """The method for a request, when an image holds it and its frozen values still hold."""
         try:
@@ -299,7 +308,7 @@ class Bridge:
 
     # -- attaching -----------------------------------------------------------------------------
 
-    def result(self, found: Found, arguments: tuple) -> Any:
+    def result(self, found: Found, arguments: tuple[Any, ...]) -> Any:
         """A CompileResult for a method. Raises CannotAttach; the caller lets Numba compile then."""
         image, row = found
         try:
@@ -401,7 +410,7 @@ class Bridge:
         prefix, module_name, attribute, *shape = name.split(":")
         module = sys.modules.get(module_name)
         try:
-            value = vars(module)[attribute]  # type: ignore[arg-type]
+            value = vars(module)[attribute]
         except (KeyError, TypeError):
             raise CannotAttach(f"expected {module_name}.{attribute}, found none") from None
         self._environments[id(image), name] = value  # keeps it alive as long as the slot
@@ -463,7 +472,7 @@ class Bridge:
             target.add_overload(result)
         return result.entry_point
 
-    def _dispatcher_compile(self, original: Callable) -> Callable:
+    def _dispatcher_compile(self, original: Hook) -> Hook:
         def compile(this: Any, sig: Any) -> Any:
             if this._can_compile:
                 entry = self._attach(
@@ -475,7 +484,7 @@ class Bridge:
 
         return compile
 
-    def _lifted_compile(self, original: Callable) -> Callable:
+    def _lifted_compile(self, original: Hook) -> Hook:
         def compile(this: Any, sig: Any) -> Any:
             first = this.func_ir.func_id.func.__code__.co_firstlineno
             place = f"{type(this).__name__}:{this.func_ir.loc.line - first}"
@@ -484,7 +493,7 @@ class Bridge:
 
         return compile
 
-    def _get_overload(self, original: Callable) -> Callable:
+    def _get_overload(self, original: Hook) -> Hook:
         """JIT code is about to call a method: make it known to the target context first."""
 
         def get_overload(this: Any, sig: Any) -> Any:
@@ -513,13 +522,11 @@ class Bridge:
         )
         context.insert_generator(generator, descriptor, [result.library])
 
-    def _ufunc_compile(self, original: Callable) -> Callable:
+    def _ufunc_compile(self, original: Hook) -> Hook:
         def compile_core(this: Any, sig: Any, flags: Any, locals: Any) -> Any:
             arguments, declared = sigutils.normalize_signature(sig)
             arguments = tuple(arguments)
-            found = self.find(
-                "ufunc", this.py_func, arguments, declared, flags.get_mangle_string()
-            )
+            found = self.find("ufunc", this.py_func, arguments, declared, flags.get_mangle_string())
             if found is not None:
                 try:
                     result = self.result(found, arguments)
@@ -532,8 +539,8 @@ class Bridge:
 
         return compile_core
 
-    def _wrapper(self, role: str, position_of_result: int) -> Callable:
-        def make(original: Callable) -> Callable:
+    def _wrapper(self, role: str, position_of_result: int) -> Hook:
+        def make(original: Hook) -> Hook:
             def build(*args: Any, **kwargs: Any) -> Any:
                 result = kwargs["cres"] if "cres" in kwargs else args[position_of_result]
                 info = self._wrapper_info(result, role)
@@ -543,8 +550,8 @@ class Bridge:
 
         return make
 
-    def _gufunc_wrapper(self, role: str) -> Callable:
-        def make(original: Callable) -> Callable:
+    def _gufunc_wrapper(self, role: str) -> Hook:
+        def make(original: Hook) -> Hook:
             def build(
                 py_func: Any, cres: Any, sin: Any, sout: Any, cache: Any, is_parfors: bool
             ) -> Any:
@@ -563,7 +570,7 @@ class Bridge:
             return None
         return _wrapper_info(library=owner[1], env=result.environment, name=owner[0][role])
 
-    def _cfunc_compile(self, original: Callable) -> Callable:
+    def _cfunc_compile(self, original: Hook) -> Hook:
         def compile_uncached(this: Any) -> Any:
             arguments = tuple(this._sig.args)
             options = options_text(this._compiler.targetoptions)
@@ -577,7 +584,7 @@ class Bridge:
 
         return compile_uncached
 
-    def _stencil_call(self, original: Callable) -> Callable:
+    def _stencil_call(self, original: Hook) -> Hook:
         def call(this: Any, *args: Any, **kwargs: Any) -> Any:
             arguments = tuple(typeof(value) for value in args)
             out = kwargs.get("out")
@@ -606,8 +613,8 @@ class Bridge:
 def _descriptor(
     row: dict[str, Any],
     return_type: Any,
-    arguments: tuple,
-    cls: type = funcdesc.PythonFunctionDescriptor,
+    arguments: tuple[Any, ...],
+    cls: Any = funcdesc.PythonFunctionDescriptor,
 ) -> Any:
     """A FunctionDescriptor with the image's symbol names, without mangling anything."""
     descriptor = cls.__new__(cls)
@@ -625,7 +632,7 @@ def _descriptor(
 
 def _function_address(value: Any) -> int:
     """The address of the C function that a global stands for, as Numba's types take it."""
-    if isinstance(value, ctypes._CFuncPtr):
+    if isinstance(value, _C_FUNCTION):
         address = ctypes.cast(value, ctypes.c_void_p).value
     elif isinstance(value, ccallback.CFunc):
         address = value.address
@@ -640,7 +647,7 @@ def _function_address(value: Any) -> int:
     return int(address)
 
 
-def _mark_uncacheable(original: Callable) -> Callable:
+def _mark_uncacheable(original: Hook) -> Hook:
     """Numba's own cache must not keep code that refers to an image's slots by address."""
 
     def add_linking_library(self: Any, library: Any) -> None:
@@ -651,10 +658,6 @@ def _mark_uncacheable(original: Callable) -> Callable:
     return add_linking_library
 
 
-def _replace(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
+def _replace(owner: Any, name: str, make: Callable[[Hook], Hook]) -> None:
     original = getattr(owner, name)
     setattr(owner, name, functools.wraps(original)(make(original)))
-
-
-def is_jitted(value: object) -> bool:
-    return isinstance(value, (dispatcher.Dispatcher, python_types.FunctionType))

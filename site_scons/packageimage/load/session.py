@@ -194,7 +194,7 @@ def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
         session = Session(os.environ, paths)
         _current = session
         if session.mode is not Mode.NO:
-            sys.meta_path.insert(0, session)  # type: ignore[arg-type]
+            sys.meta_path.insert(0, session)
             for package in session._images:
                 if package in sys.modules:
                     session.load(package)

@@ -21,7 +21,7 @@ class NumbaWatcher:
         """importlib's finder protocol."""
         if fullname != "numba":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname)
         if spec is not None and spec.loader is not None:
             run = spec.loader.exec_module
@@ -52,4 +52,4 @@ def enable_or_say_why() -> None:
 if "numba" in sys.modules:
     enable_or_say_why()
 else:
-    sys.meta_path.insert(0, NumbaWatcher())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, NumbaWatcher())

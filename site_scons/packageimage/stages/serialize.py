@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", action="append", default=[], help="file to run")
     parser.add_argument("--flags", default="", help="cache flags, as in PKGIMAGE_FLAGS")
     parser.add_argument("--partitions", type=int, default=1, help="number of bitcode modules")
-    parser.add_argument("--output", required=True, help="FOLDER/NAME that the files' names start with")
+    parser.add_argument("--output", required=True, help="FOLDER/NAME of the files")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,0 +1,1 @@
+"""The subcommands of `pkgimage`, one module each."""

@@ -1,0 +1,244 @@
+"""Build the images of packages, installed ones or one's own, and publish them to a depot.
+
+What is built is a SConstruct of a few lines in a folder of its own in the user's cache: the same
+graph as in a project with a SConstruct. The folder stays, so that the next build of the same
+packages makes only what has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import packageimage
+from packageimage.depot import user_cache_folder
+from packageimage.model.cpu_targets import help_text
+from packageimage.model.errors import PackageImageError, one_line
+from packageimage.model.flags import flags_from_environment
+from packageimage.model.platform import host_platform
+
+_IMAGE_LINE = "pkgimage-image "
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("packages", nargs="+", metavar="PACKAGE", help="name, or path to a package")
+    parser.add_argument(
+        "--workload", action="append", default=[], metavar="FILE", help="run it, keep its functions"
+    )
+    parser.add_argument(
+        "--cpu-targets", default="native", metavar="STRING", help="default: native; try: help"
+    )
+    parser.add_argument(
+        "--flags", metavar="FLAGS", help="such as opt-level=2; default: what a session here asks for"
+    )
+    parser.add_argument("--depot", metavar="DIR", help="where to publish; default: the first depot")
+    parser.add_argument(
+        "--path", action="append", default=[], metavar="DIR", help="look for packages here as well"
+    )
+    parser.add_argument("-j", dest="jobs", type=int, metavar="N", help="processes; default: CPUs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build; the exit code. Raises PackageImageError for what can be said before SCons starts."""
+    if args.cpu_targets.strip() == "help":
+        print(help_text(host_platform().arch))
+        return 0
+    if importlib.util.find_spec("SCons") is None:
+        raise PackageImageError("building needs SCons; run: pip install 'packageimage[build]'")
+    jobs = _cpus() if args.jobs is None else args.jobs
+    if jobs < 1:
+        raise PackageImageError(f"-j must be 1 or more, found {jobs}")
+    request = Request.of(args)
+    folder = user_cache_folder(os.environ) / "build" / request.folder_name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone_in(folder):
+            (folder / "SConstruct").write_text(request.sconstruct(), encoding="utf-8")
+            return _scons(folder, jobs)
+    except OSError as error:
+        raise PackageImageError(
+            f"{one_line(error.filename or folder)}: {error.strerror}; builds are kept in "
+            f"{one_line(folder)}, make it writable or set XDG_CACHE_HOME to another folder"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. Paths are absolute: SCons runs in another folder."""
+
+    packages: tuple[str, ...]
+    workloads: tuple[str, ...]
+    path: tuple[str, ...]
+    cpu_targets: str
+    flags: str
+    depot: str
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Request:
+        flags = str(flags_from_environment(os.environ)) if args.flags is None else args.flags
+        return cls(
+            tuple(os.path.abspath(name) if _is_path(name) else name for name in args.packages),
+            tuple(os.path.abspath(name) for name in args.workload),
+            tuple(os.path.abspath(name) for name in args.path),
+            args.cpu_targets,
+            flags,
+            os.path.abspath(args.depot) if args.depot else "",
+        )
+
+    @property
+    def folder_name(self) -> str:
+        """The build folder: one for each capture, so that other flags and CPUs share it."""
+        key = [self.packages, self.workloads, self.path, sys.executable]
+        digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+        name = "-".join(os.path.basename(package) for package in self.packages)
+        return f"{name[:48]}-{digest}"
+
+    def sconstruct(self) -> str:
+        lines = [
+            "# Written by `pkgimage build`, anew each time.",
+            "import os",
+            f"env = Environment(tools=['pkgimage'], toolpath=[{str(_tools())!r}],",
+            "    ENV=dict(os.environ),",
+            f"    PKGIMAGE_PYTHON={sys.executable!r},",
+            f"    PKGIMAGE_CPU_TARGETS={_literal(self.cpu_targets)},",
+            f"    PKGIMAGE_FLAGS={_literal(self.flags)},",
+            f"    PKGIMAGE_DEPOT={_literal(self.depot)},",
+            *(f"    PKGIMAGE{stage}COMSTR={text!r}," for stage, text in _SHOWN.items()),
+            ")",
+        ]
+        for package in self.packages:
+            name = os.path.basename(package).removesuffix(".py")
+            lines += [
+                f"image = env.PackageImage({_literal(name)}, {_literal(package)},",
+                f"    workload={[_dollars(file) for file in self.workloads]!r},",
+                f"    path={[_dollars(folder) for folder in self.path]!r})",
+                f"print({_IMAGE_LINE + name!r}, image[0].abspath, flush=True)",
+            ]
+        return "\n".join([*lines, ""])
+
+
+_SHOWN = {
+    "SERIALIZE": "$PKGIMAGE_PACKAGE: run it and its workload",
+    "ENTRIES": "$PKGIMAGE_PACKAGE: list its functions",
+    "CODEGEN": "$PKGIMAGE_PACKAGE: compile for $PKGIMAGE_CPU",
+    "DATA": "$PKGIMAGE_PACKAGE: lay out data",
+    "LINK": "$PKGIMAGE_PACKAGE: link",
+    "VERIFY": "$PKGIMAGE_PACKAGE: verify and publish",
+}
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith(".py") or any(sep in name for sep in (os.sep, os.altsep) if sep)
+
+
+def _dollars(text: str) -> str:
+    return text.replace("$", "$$")  # SCons substitutes what a user wrote for it
+
+
+def _literal(text: str) -> str:
+    return repr(_dollars(text))
+
+
+def _tools() -> Path:
+    """The folder of the SCons tool: inside the package in a wheel, beside it in a checkout."""
+    here = Path(packageimage.__file__).resolve().parent
+    inside = here / "site_tools"
+    return inside if inside.is_dir() else here.parent / "site_tools"
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: SCons' own records do not bear two builds at once."""
+    with (folder / ".lock").open("w") as file:
+        if os.name == "nt":
+            yield  # an open .sconsign cannot be replaced there: the second build says so itself
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"pkgimage: waiting for another build in {folder}", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass
+class _Said:
+    """What the build said, for the summary."""
+
+    images: dict[str, str] = field(default_factory=dict)
+    ran: bool = False
+    errors: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def _scons(folder: Path, jobs: int) -> int:
+    """Run SCons in `folder` and pass on what a user wants to see of its output."""
+    library = str(Path(packageimage.__file__).resolve().parents[1])
+    path = os.environ.get("PYTHONPATH", "")
+    environ = os.environ | {"PYTHONPATH": f"{library}{os.pathsep}{path}" if path else library}
+    # SCons' own options in the environment and in the home would make this another build.
+    environ.pop("SCONSFLAGS", None)
+    command = [sys.executable, "-P", "-m", "SCons", "-Q", "--no-site-dir", f"-j{jobs}"]
+    said = _Said()
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
+        assert child.stdout and child.stderr
+        other = threading.Thread(target=_pass_errors, args=(child.stderr, said))
+        other.start()
+        _pass_output(child.stdout, said)
+        other.join()
+        code = child.wait()
+    if code == 0:
+        for name, image in said.images.items():
+            print(f"{name}: {image}" if said.ran else f"{name} is up to date: {image}")
+        return 0
+    if not said.errors:
+        reason = said.failures[0] if said.failures else f"SCons ended with exit code {code}"
+        print(f"pkgimage: error: {reason}; its folder is {one_line(folder)}", file=sys.stderr)
+    return code if 0 < code < 128 else 1
+
+
+def _pass_output(stream: IO[str], said: _Said) -> None:
+    for line in stream:
+        if line.startswith(_IMAGE_LINE):
+            name, image = line.removeprefix(_IMAGE_LINE).rstrip("\n").split(" ", 1)
+            said.images[name] = image
+        elif not line.startswith("scons: "):
+            said.ran = True
+            print(line, end="", flush=True)
+
+
+def _pass_errors(stream: IO[str], said: _Said) -> None:
+    for line in stream:
+        if line.startswith("scons: *** "):
+            said.failures.append(line.removeprefix("scons: *** ").strip())
+        else:
+            said.errors += line.startswith("pkgimage: error: ")
+            print(line, end="", file=sys.stderr, flush=True)
