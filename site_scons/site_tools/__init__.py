@@ -1,0 +1,1 @@
+"""SCons tools; from the wheel: `toolpath=[PyPackageDir('packageimage.site_tools')]`."""

@@ -1,0 +1,155 @@
+"""Find an LLD: `$PKGIMAGE_LLD`, then PATH, then the one inside the `ziglang` wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+
+from packageimage.model.errors import PackageImageError, one_line
+
+from .linker import OLDEST_VERSION, Kind, Linker, parse_version
+
+VARIABLE = "PKGIMAGE_LLD"
+WHEEL = "ziglang"
+"""The PyPI distribution with an LLD inside; also what `$PKGIMAGE_LLD` may say to prefer it."""
+
+_INSTALL = (
+    f"install LLD {OLDEST_VERSION} or newer (Debian: apt install lld; macOS: brew install lld), "
+    f"or run: pip install {WHEEL}; or set {VARIABLE} to its path"
+)
+
+# How to ask each form for its version: the words after its command. Asked in this order; only one
+# of them is answered by an LLD, since the multi-flavor driver refuses to work without a flavor.
+_QUESTIONS: dict[Kind, tuple[str, ...]] = {
+    "ld.lld": (),
+    "lld": ("-flavor", "gnu"),
+    "zig": ("ld.lld",),
+}
+
+_NAME = re.compile(r"(?P<form>lld|ld\.lld)(?:-(?P<version>\d+))?(?:\.exe)?", re.IGNORECASE)
+_PATIENCE = 60  # seconds; an LLD answers in 10 ms, a program that waits for input never does
+
+
+def find_linker(environ: Mapping[str, str], python: str = sys.executable) -> Linker:
+    """The LLD to use: of `$PKGIMAGE_LLD`, PATH and `python`'s `ziglang`, the first that fits.
+
+    What `$PKGIMAGE_LLD` names is used or refused, never passed over. On PATH the order is `lld`,
+    `lld-N` from the highest N, `ld.lld`, `ld.lld-N`; those that do not fit are passed over and
+    named in the error when none does.
+
+    Raises PackageImageError that says what to install.
+    """
+    named = environ.get(VARIABLE, "")
+    if named == WHEEL:
+        return probe((python, "-m", WHEEL), environ)
+    if named:
+        return probe((_executable(named, environ),), environ)
+    problems = []
+    candidates = [(path,) for path in linkers_on_path(environ.get("PATH", ""))]
+    for command in [*candidates, (python, "-m", WHEEL)]:
+        try:
+            return _probe(command, environ)
+        except _Unfit as unfit:
+            problems.append(f"{one_line(' '.join(command))} is {unfit}")
+    raise PackageImageError(
+        f"linking needs LLD {OLDEST_VERSION} or newer, found {'; '.join(problems)}; {_INSTALL}"
+    )
+
+
+def linkers_on_path(search_path: str) -> list[str]:
+    """The executables on `search_path` (as in $PATH) that are called as an LLD is, best first."""
+    found: dict[str, str] = {}
+    for folder in filter(None, search_path.split(os.pathsep)):
+        try:
+            names = os.listdir(folder)
+        except OSError:  # PATH often names folders that do not exist
+            continue
+        for name in names:
+            path = os.path.join(folder, name)
+            if _NAME.fullmatch(name) and os.path.isfile(path) and os.access(path, os.X_OK):
+                found.setdefault(name, path)
+    return [found[name] for name in ranked_names(found)]
+
+
+def ranked_names(names: Iterable[str]) -> list[str]:
+    """Those of `names` that LLD goes by, in the order they are tried."""
+
+    def rank(match: re.Match[str]) -> tuple[bool, bool, int, str]:
+        version = match["version"]
+        return match["form"] != "lld", version is not None, -int(version or 0), match.string
+
+    return [match.string for match in sorted(filter(None, map(_NAME.fullmatch, names)), key=rank)]
+
+
+def probe(command: tuple[str, ...], environ: Mapping[str, str]) -> Linker:
+    """Ask the program that `command` starts what it is.
+
+    Raises PackageImageError when it does not start, is not an LLD or is too old.
+    """
+    try:
+        return _probe(command, environ)
+    except _Unfit as unfit:
+        raise PackageImageError(
+            f"{one_line(' '.join(command))}: expected LLD {OLDEST_VERSION} or newer, "
+            f"found {unfit}; {_INSTALL}"
+        ) from None
+
+
+class _Unfit(Exception):
+    """What a candidate is instead of an LLD that fits."""
+
+
+def _probe(command: tuple[str, ...], environ: Mapping[str, str]) -> Linker:
+    first_answer = ""
+    for kind, question in _QUESTIONS.items():
+        answer = _ask((*command, *question, "--version"), environ)
+        version = parse_version(answer)
+        if version is None:
+            first_answer = first_answer or answer.strip()
+        elif version[0] < OLDEST_VERSION:
+            raise _Unfit(f"LLD {'.'.join(map(str, version))}, which is too old")
+        else:
+            return Linker(kind, command, version)
+    said = one_line(first_answer.partition("\n")[0])[:100]
+    raise _Unfit(f"a program that says {said!r}" if said else "a program that is not LLD")
+
+
+def _executable(named: str, environ: Mapping[str, str]) -> str:
+    """The path of what `$PKGIMAGE_LLD` names; a bare name is looked up on PATH."""
+    path = shutil.which(named, path=environ.get("PATH", ""))
+    if path is not None:
+        # SCons runs commands in its top folder, whatever the folder was in which this was said.
+        return os.path.abspath(path)
+    if os.path.isdir(named):
+        found = "a folder"
+    elif os.path.exists(named):
+        found = "a file that is not executable"
+    else:
+        found = "nothing"
+    raise PackageImageError(
+        f"{VARIABLE} is {one_line(named)!r}: expected an executable LLD there, found {found}; "
+        f"{_INSTALL}"
+    )
+
+
+def _ask(command: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    """What `command` prints, on both channels. Raises _Unfit when it cannot be asked."""
+    try:
+        answer = subprocess.run(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _Unfit(f"a program that does not answer in {_PATIENCE} seconds") from None
+    except OSError as error:  # no such file, another machine's program
+        raise _Unfit(f"a program that does not start ({error.strerror})") from None
+    return answer.stdout.decode(errors="replace")

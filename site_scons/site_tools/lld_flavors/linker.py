@@ -1,0 +1,51 @@
+"""An LLD on this machine, as a value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["lld", "ld.lld", "zig"]
+"""The forms LLD comes in.
+
+lld: the multi-flavor driver, `lld -flavor NAME ...`. ld.lld: one that links ELF, and MinGW with
+`-m i386pep`. zig: the Zig compiler, `zig ld.lld ...`, `zig lld-link ...`; its `ld.lld` refuses
+`-m i386pep`.
+"""
+
+OLDEST_VERSION = 14
+"""The oldest LLD whose command line and output are known to fit (facts/platforms.md)."""
+
+# The words in brackets set LLD's ELF personality (and the multi-flavor driver in it) apart from
+# lld-link and wasm-ld, which say "LLD 19.1.7" alone.
+_VERSION = re.compile(r"\bLLD (\d+)\.(\d+)(?:\.(\d+))?\S*(?: \(.*\))? \(compatible with GNU linker")
+
+
+@dataclass(frozen=True)
+class Linker:
+    """command: the words that start it, without a flavor. version: (major, minor, patch)."""
+
+    kind: Kind
+    command: tuple[str, ...]
+    version: tuple[int, int, int]
+
+    @property
+    def version_text(self) -> str:
+        return ".".join(map(str, self.version))
+
+    def __str__(self) -> str:
+        return f"LLD {self.version_text} ({' '.join(self.command)})"
+
+
+def parse_version(output: str) -> tuple[int, int, int] | None:
+    """The version in what `ld.lld --version` prints; None when that was not said by an LLD.
+
+    Distributions prefix the line ("Debian LLD 14.0.6") and builds from source add the revision
+    in brackets ("LLD 20.0.0 (https://... 1a2b3c) (compatible with GNU linkers)").
+    """
+    found = _VERSION.search(output)
+    if found is None:
+        return None
+    major, minor, patch = found.groups(default="0")
+    return int(major), int(minor), int(patch)
