@@ -1,0 +1,115 @@
+"""Builds images for tests as a user would, and runs programs with and without them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PACKAGES = TESTS / "packages"
+LIBRARY = TESTS.parent / "site_scons"
+
+# Runs a program with images enabled and tells what happened on the last line of standard error.
+_OBSERVER = """
+import json, runpy, sys, warnings
+import packageimage
+warnings.simplefilter("ignore")
+session = packageimage.enable()
+from numba.core import event
+compiled, passes = event.RecordingListener(), event.RecordingListener()
+event.register("numba:compile", compiled)
+event.register("numba:run_pass", passes)
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    shown = {
+        "answered": session.answered,
+        "compiled": [str(e.data["dispatcher"]) for _, e in compiled.buffer if e.is_start],
+        "passes": len(passes.buffer) // 2,
+        "loaded": sorted(session.loaded),
+        "targets": {n: c.selection.rows[c.selection.index].spec for n, c in session.loaded.items()},
+        "rejections": [[r.kind.value, str(r)] for r in session.rejections],
+        "misses": session.misses,
+    }
+    print("\\n" + json.dumps(shown), file=sys.stderr)
+"""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One run of a program with images: what it printed and what the session saw."""
+
+    output: str
+    error: str
+    returncode: int
+    seen: dict
+
+
+def environment(home: Path, *paths: Path, **settings: str) -> dict[str, str]:
+    """The environment of a fresh user: no settings of the caller, a home of its own."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NUMBA_", "PKGIMAGE", "XDG_", "SCONS"))
+    }
+    kept.update(
+        HOME=str(home),
+        PYTHONPATH=os.pathsep.join(map(str, (LIBRARY, *paths))),
+        PYTHONWARNINGS="ignore",
+        **settings,
+    )
+    return kept
+
+
+def pkgimage(home: Path, *arguments: str, paths: tuple[Path, ...] = (), **settings: str):
+    """Run the command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "packageimage", *arguments],
+        env=environment(home, *paths, **settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def build(home: Path, depot: Path, package: str, workload: Path, path: Path, *more: str) -> None:
+    """Build one image into `depot`; fails the test with the build's own output."""
+    result = pkgimage(
+        home, "build", package, "--workload", str(workload), "--path", str(path),
+        "--depot", str(depot), *more,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def run_plain(home: Path, program: Path, *paths: Path) -> str:
+    """A program's output under plain Numba."""
+    result = subprocess.run(
+        [sys.executable, str(program)],
+        env=environment(home, *paths),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout
+
+
+def run_with_images(home: Path, depot: Path, program: Path, *paths: Path, **settings) -> Observed:
+    """A program's output with the images of `depot`, and what the session saw."""
+    result = subprocess.run(
+        [sys.executable, "-c", _OBSERVER, str(program)],
+        env=environment(home, *paths, PKGIMAGE_DEPOT_PATH=str(depot), **settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *error, last = result.stderr.rstrip().rsplit("\n", 1)
+    try:
+        seen = json.loads(last)
+    except ValueError:
+        seen, error = {}, [result.stderr]
+    return Observed(result.stdout, "\n".join(error), result.returncode, seen)

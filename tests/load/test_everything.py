@@ -1,0 +1,120 @@
+"""Every kind of function that Numba compiles runs from an image as it runs from the JIT."""
+
+import textwrap
+
+import pytest
+from image_build import PACKAGES, build, run_plain, run_with_images
+
+WORKLOAD = PACKAGES / "everything_workload.py"
+
+JIT_CALLERS = """
+import numpy as np
+from everything import classes, functions as f, ufuncs
+from numba import njit
+from numba.core.registry import cpu_target
+
+a = np.arange(1.0, 9.0)
+
+
+@njit
+def calls_several(a):
+    return f.lazy(a) * 2 + f.explicit(0.5, 2.0) + f.large_array(3)
+
+
+@njit
+def calls_raises(x):
+    return f.raises(x)
+
+
+@njit
+def iterates(n):
+    total = 0.0
+    for value in f.generator(n):
+        total += value
+    return total
+
+
+@njit
+def calls_parallel(a):
+    return f.parallel(a) + 1
+
+
+@njit
+def calls_ufunc(a):
+    return ufuncs.eager(a, a)
+
+
+@njit
+def calls_recursive(n):
+    return f.fibonacci(n) + (1 if f.mutual_even(n) else 0)
+
+
+@njit
+def calls_object_mode(x):
+    return f.with_object_mode(x)
+
+
+@njit(cache=True)
+def cached(a):
+    return f.lazy(a)
+
+
+@njit
+def makes_jitclass():
+    return classes.use(classes.Counter(2.0), 3)
+
+
+print(calls_several(a).hex())
+try:
+    calls_raises(9)
+except ValueError as error:
+    print(error.args)
+print(iterates(4), calls_parallel(a).hex(), calls_ufunc(a)[2], calls_recursive(10))
+print(calls_object_mode(1.25), cached(a), makes_jitclass())
+f.lazy(a)
+print(f.lazy.signatures, f.lazy.nopython_signatures)
+result = f.explicit.overloads[f.explicit.signatures[0]]
+for name in (result.fndesc.llvm_func_name, result.fndesc.llvm_cfunc_wrapper_name):
+    print(result.library.get_pointer_to_function(name) != 0)
+print("define" in f.lazy.inspect_llvm(f.lazy.signatures[0]))
+f.lazy.recompile()
+print(f.lazy(a))
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def depot(tmp_path_factory, home):
+    depot = tmp_path_factory.mktemp("depot")
+    build(home, depot, "everything", WORKLOAD, PACKAGES)
+    return depot
+
+
+def test_same_output_and_nothing_compiled(home, depot):
+    with_images = run_with_images(home, depot, WORKLOAD, PACKAGES)
+    assert with_images.returncode == 0, with_images.error
+    assert with_images.output == run_plain(home, WORKLOAD, PACKAGES)
+    assert with_images.seen["rejections"] == []
+    assert with_images.seen["misses"] == []
+    assert with_images.seen["compiled"] == []
+    assert with_images.seen["passes"] == 0
+    assert with_images.seen["answered"] > 60
+
+
+def test_jit_code_links_against_imaged_functions(home, depot, tmp_path):
+    program = tmp_path / "callers.py"
+    program.write_text(textwrap.dedent(JIT_CALLERS))
+    with_images = run_with_images(
+        home, depot, program, PACKAGES, NUMBA_CACHE_DIR=str(tmp_path / "cache")
+    )
+    assert with_images.returncode == 0, with_images.error
+    assert with_images.output == run_plain(home, program, PACKAGES)
+    compiled = " ".join(with_images.seen["compiled"])
+    for name in ("lazy", "explicit", "raises", "generator", "parallel", "fibonacci"):
+        assert f"<function {name} " not in compiled.replace("<function lazy ", "", 1)
+    # Code that refers to this process's slots must not reach Numba's cache.
+    assert not list(tmp_path.glob("cache/**/*.nbc"))
