@@ -70,7 +70,7 @@ def test_the_variables(scons):
         "LLDVERSION": "17.0.6",
         "LLDFLAVOR": "",
         "LLDFLAGS": flags,
-        "LLDCOM": f"$( {scons.fake} $)  {flags} -o {{output}}",
+        "LLDCOM": f"{scons.fake} {flags} -o {{output}}",
         "LLDCOMSTR": "",
     }
 
