@@ -26,6 +26,9 @@ _MAX_DEPTH = 12
 # Options that say where code is kept, not what it is.
 _OPTIONS_WITHOUT_EFFECT_ON_CODE = frozenset({"cache", "_target"})
 
+# CO_OPTIMIZED and CO_NEWLOCALS (inspect.CO_*), the same for every function.
+_FLAGS_OF_THE_INTERPRETER = 0x1 | 0x2
+
 _code_digests: dict[types.CodeType, str] = {}
 
 
@@ -49,7 +52,8 @@ def code_digest(code: types.CodeType) -> str:
         code.co_argcount,
         code.co_posonlyargcount,
         code.co_kwonlyargcount,
-        code.co_flags,
+        # Numba's dispatcher clears CO_OPTIMIZED in place when a profiler watches a call.
+        code.co_flags & ~_FLAGS_OF_THE_INTERPRETER,
         code.co_names,
         code.co_varnames,
         code.co_freevars,
