@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 import struct
+import subprocess
+from pathlib import Path
 
 TRIPLES = {
     "linux-x86_64": "x86_64-unknown-linux-gnu",
@@ -23,6 +27,7 @@ def compile_ir(ir: str, platform: str = "linux-x86_64") -> bytes:
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    llvm.initialize_native_asmparser()  # for `module asm`
     module = llvm.parse_assembly(ir)
     module.triple = TRIPLES[platform]
     target = llvm.Target.from_triple(module.triple)
@@ -61,3 +66,51 @@ define hidden i64 @twice.t0(i64 %x) {{
 }}
 {extra}
 """
+
+
+LINKERS = ("lld", "ld.lld-14", "lld-19", "ziglang")
+"""What tests link with, where it is there: values of $PKGIMAGE_LLD."""
+
+
+@functools.cache
+def linker_named(name: str):
+    """That LLD, or None when this machine has none of that name."""
+    from packageimage.model.errors import PackageImageError
+    from site_tools.lld_flavors.detect import find_linker
+
+    try:
+        return find_linker({**os.environ, "PKGIMAGE_LLD": name})
+    except PackageImageError:
+        if name == "ziglang" or shutil.which(name) is None:
+            return None
+        raise
+
+
+def link(
+    folder: Path,
+    objects: dict[str, bytes],
+    linker: str = "ziglang",
+    platform: str = "linux-x86_64",
+    add: tuple[str, ...] = (),
+    drop: tuple[str, ...] = (),
+) -> Path:
+    """Link `objects` (name: content) with the ELF flavor; the image's path.
+
+    add and drop change the flavor's arguments, for images that break a rule; of contradicting
+    ones LLD takes the last, which is the added.
+    """
+    import pytest
+    from packageimage.model.platform import PLATFORMS
+    from site_tools.lld_flavors import flavor_for
+
+    found = linker_named(linker)
+    if found is None:
+        pytest.skip(f"{linker} is not installed")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in objects.items():
+        (folder / name).write_bytes(content)
+    output = folder / "image.so"
+    command = flavor_for("elf").command(found, PLATFORMS[platform], list(objects), str(output))
+    command = [word for word in command if word not in drop]
+    subprocess.run([*command, *add], cwd=folder, check=True, capture_output=True)
+    return output
