@@ -5,6 +5,7 @@ Which methods are kept, and why the others are not, is decided here; nothing is 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,13 @@ import llvmlite.binding as llvm
 
 from . import numba_bridge as bridge
 from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX, CanonicalNames, Library
+
+
+_NUMBA_LINES = "emissionKind: DebugDirectivesOnly"
+_LINE_TABLES = "emissionKind: LineTablesOnly"
+_VARIABLE_RECORD = re.compile(
+    r"^ +(#dbg_(value|declare|assign)\(|call void @llvm\.dbg\.(value|declare)\().*\n", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -273,6 +281,12 @@ def _link(part: _Partition, names: CanonicalNames, linkable: set[str]) -> bytes:
                 function.linkage = "weak_odr" if function.name in linkable else "linkonce_odr"
         merged.link_in(module)
     _resolve_recursion(merged)
+    if _NUMBA_LINES in (text := str(merged)):
+        # Debug level 1: Numba emits lines as it does for CUDA's assembler, without the unit that
+        # a debugger looks for; as line tables they are DWARF. Those know no variables.
+        text = _VARIABLE_RECORD.sub("", text.replace(_NUMBA_LINES, _LINE_TABLES))
+        merged = llvm.parse_assembly(text)
+        merged.name = "pkgimage"
     merged.verify()
     return merged.as_bitcode()
 

@@ -331,8 +331,12 @@ def c_object(name: str) -> object:
     return getattr(builtins, name.removeprefix("PyExc_"))
 
 
-def install(*, inline: bool = True) -> Recorder:
-    """Hook Numba in this process and return the recorder of what it compiles."""
+def install(*, inline: bool = True, line_tables_only: bool = False) -> Recorder:
+    """Hook Numba in this process and return the recorder of what it compiles.
+
+    `inline=False` keeps LLVM from inlining; `line_tables_only` gives debug level 1 where Numba's
+    own setting asks for level 2.
+    """
     check_version()
     recorder = Recorder()
     slots = _Slots()
@@ -343,6 +347,8 @@ def install(*, inline: bool = True) -> Recorder:
     _hook_dispatchers(recorder)
     _hook_ufuncs(recorder)
     _stable_uuids()
+    if line_tables_only:
+        _line_tables_only()
     return recorder
 
 
@@ -642,7 +648,7 @@ def _hook_ufuncs(recorder: Recorder) -> None:
                     function=self.py_func,
                     argument_types=tuple(arguments),
                     declared_return=declared,
-                    options=flags_text(flags),
+                    options=getattr(self, "_pkgimage_options", ""),
                     extra="",
                     result=result,
                     nested=nested,
@@ -652,6 +658,16 @@ def _hook_ufuncs(recorder: Recorder) -> None:
 
         return hooked
 
+    def compile_options(original: Callable) -> Callable:
+        def hooked(self: Any, sig: Any, locals: Any = None, **options: Any) -> Any:
+            # Not the compiler flags made from them: those also hold the session's settings, which
+            # the cache flags decide about.
+            self._pkgimage_options = options_text({**self.targetoptions, **options})
+            return original(self, sig, locals, **options)
+
+        return hooked
+
+    _replace(ufuncbuilder.UFuncDispatcher, "compile", compile_options)
     _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", compile_core)
 
     def ufunc_wrapper(role: str, position_of_result: int) -> Callable:
@@ -686,9 +702,17 @@ def _hook_ufuncs(recorder: Recorder) -> None:
     _replace(parallel_ufunc, "build_gufunc_wrapper", gufunc_wrapper("parallel-gufunc"))
 
 
-def flags_text(flags: Any) -> str:
-    """Numba's compiler flags in a canonical text."""
-    return flags.get_mangle_string() if hasattr(flags, "get_mangle_string") else str(flags)
+def _line_tables_only() -> None:
+    def compiler_init(original: Callable) -> Callable:
+        def hooked(self: Any, *args: Any, **kwargs: Any) -> None:
+            original(self, *args, **kwargs)
+            # Numba gives CUDA code lines without variables, and thereby leaves inlining on; its
+            # lowering for the CPU reads the same flag.
+            self.state.flags.dbg_directives_only = True
+
+        return hooked
+
+    _replace(compiler.CompilerBase, "__init__", compiler_init)
 
 
 def _stable_uuids() -> None:

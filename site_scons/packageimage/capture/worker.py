@@ -75,7 +75,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     from . import collect, numba_bridge
     from .includes import as_json, imported_files, requires, source_includes
 
-    recorder = numba_bridge.install(inline=flags.inline)
+    recorder = numba_bridge.install(inline=flags.inline, line_tables_only=flags.debug_level == 1)
     with _output_to(request["log"]):
         _import_package(package)
         for workload in request["workloads"]:

@@ -442,6 +442,7 @@ class Bridge:
         for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
             _replace(lifted, "compile", self._lifted_compile)
         _replace(dispatcher._DispatcherBase, "get_overload", self._get_overload)
+        _replace(ufuncbuilder.UFuncDispatcher, "compile", _note_options)
         _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", self._ufunc_compile)
         _replace(ufuncbuilder, "build_ufunc_wrapper", self._wrapper("ufunc", 5))
         _replace(parallel_ufunc, "build_ufunc_wrapper", self._wrapper("parallel-ufunc", 4))
@@ -526,7 +527,8 @@ class Bridge:
         def compile_core(this: Any, sig: Any, flags: Any, locals: Any) -> Any:
             arguments, declared = sigutils.normalize_signature(sig)
             arguments = tuple(arguments)
-            found = self.find("ufunc", this.py_func, arguments, declared, flags.get_mangle_string())
+            options = getattr(this, "_pkgimage_options", "")
+            found = self.find("ufunc", this.py_func, arguments, declared, options)
             if found is not None:
                 try:
                     result = self.result(found, arguments)
@@ -645,6 +647,16 @@ def _function_address(value: Any) -> int:
     if not address:
         raise CannotAttach(f"expected a C function, found {type(value).__name__}")
     return int(address)
+
+
+def _note_options(original: Hook) -> Hook:
+    """Keep the target options of a ufunc, which its inner compile step no longer sees."""
+
+    def compile(this: Any, sig: Any, locals: Any = None, **options: Any) -> Any:
+        this._pkgimage_options = options_text({**this.targetoptions, **options})
+        return original(this, sig, locals, **options)
+
+    return compile
 
 
 def _mark_uncacheable(original: Hook) -> Hook:
