@@ -14,7 +14,6 @@ import llvmlite.binding as llvm
 from . import numba_bridge as bridge
 from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX, CanonicalNames, Library
 
-
 _NUMBA_LINES = "emissionKind: DebugDirectivesOnly"
 _LINE_TABLES = "emissionKind: LineTablesOnly"
 _VARIABLE_RECORD = re.compile(

@@ -38,6 +38,15 @@ _CAPTURE_SETTINGS = {
 }
 
 
+# Settings of Numba that change code and are no cache flag. The worker's environment has none of
+# them, so an image is for sessions that have none either.
+PREFERENCES = (
+    "NUMBA_DEBUG_ARRAY_OPT_RUNTIME",
+    "NUMBA_LLVM_REFPRUNE_FLAGS",
+    "NUMBA_LLVM_REFPRUNE_PASS",
+)
+
+
 class PackageFailure(Exception):
     """The package or its workload raised; the traceback has been shown."""
 
@@ -92,7 +101,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         "entry_owners": capture.entry_owners,
         "includes": as_json(includes),
         "requires": requires(includes, package),
-        "preferences": {},
+        "preferences": dict.fromkeys(PREFERENCES, ""),
         "methods": len(capture.table["methods"]),
         "omitted": [vars(o) for o in capture.omitted],
     }
