@@ -1,0 +1,192 @@
+"""Link: run LLD on a command line that a flavor made.
+
+LLD is a compiler driver's tool and leaves to its caller what this module does: the output is there
+whole or not at all, a failed link can be repeated, and a full disk is called a full disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packageimage.model.errors import PackageImageError, one_line
+
+OUTPUT = "{output}"
+"""The word of the command that stands for the output's name; `lld_flavors.flavor` writes it."""
+
+VERBOSE_VARIABLE = "PKGIMAGE_VERBOSE_LINKING"
+
+_NO_SPACE_TEXTS = ("No space left on device", "There is not enough space on the disk")
+# LLD writes through a mapping of a sparse file; where the disk is full, the kernel answers that
+# with SIGBUS (seen with LLD 14, 19 and 22, which say nothing of a disk).
+_SIGBUS = -signal.SIGBUS if hasattr(signal, "SIGBUS") else None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", type=Path, required=True, help="the linked library")
+    parser.add_argument(
+        "command",
+        nargs="+",
+        metavar="LLD-COMMAND",
+        help=f"after --: LLD and its arguments, with the word {OUTPUT} before the inputs",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Link into a temporary name, then replace the output.
+
+    Raises PackageImageError when the command has no word for the output, when LLD does not start
+    or fails (then a folder beside the output keeps what is needed to repeat it) and when the disk
+    is full.
+    """
+    command = LinkCommand(tuple(args.command))
+    command.check()
+    output: Path = args.output
+    failed = output.with_name(f"{output.name}.failed")
+    verbose = os.environ.get(VERBOSE_VARIABLE, "") not in ("", "0")
+    with _full_disk_reported(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(failed, ignore_errors=True)  # of an earlier failure
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
+            # The file's own name, in a folder of its own: PE and Mach-O files hold their name.
+            temporary = Path(folder, output.name)
+            words = command.words_for(str(temporary), verbose)
+            if verbose:
+                print(shlex.join(words), file=sys.stderr, flush=True)
+            code, said = _run(words)
+            if code == 0 and temporary.is_file():
+                if said:
+                    sys.stderr.write(said)
+                os.replace(temporary, output)
+                return
+    if code == _SIGBUS or any(text in said for text in _NO_SPACE_TEXTS):
+        raise _full_disk(output)
+    sys.stderr.write(said)
+    with _full_disk_reported(output):
+        _keep(command, failed, output.name, said)
+    reason = "wrote no output" if code == 0 else _end_of(code, said)
+    raise PackageImageError(
+        f"linking {one_line(output)} failed: LLD {reason}; {one_line(failed / 'repeat.sh')} "
+        f"repeats it, {VERBOSE_VARIABLE}=1 shows what LLD does"
+    )
+
+
+@dataclass(frozen=True)
+class LinkCommand:
+    """LLD's command line with the word {output}. Pure but for `inputs`, which looks at files."""
+
+    words: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raises PackageImageError unless the word for the output stands there once."""
+        if self.words.count(OUTPUT) != 1:
+            raise PackageImageError(
+                f"the link command must hold the word {OUTPUT} once, "
+                f"found it {self.words.count(OUTPUT)} times in: {one_line(shlex.join(self.words))}"
+            )
+
+    def words_for(self, output: str, verbose: bool = False) -> list[str]:
+        words = [output if word == OUTPUT else word for word in self.words]
+        return [*words, "--verbose"] if verbose else words
+
+    def inputs(self) -> dict[str, str]:
+        """The words that are input files, each with the name it is kept under.
+
+        Only words after {output}: "gnu" may well be a file here, too. The number keeps inputs of
+        one name from different folders apart and in their order.
+        """
+        after = self.words[self.words.index(OUTPUT) + 1 :]
+        files = [word for word in dict.fromkeys(after) if os.path.isfile(word)]
+        return {word: f"{n:03d}-{os.path.basename(word)}" for n, word in enumerate(files)}
+
+
+def repeat_script(command: LinkCommand, output_name: str, kept: dict[str, str]) -> str:
+    """A shell script that links the kept inputs again, from whatever folder it is run in."""
+    at = command.words.index(OUTPUT)
+    words = [
+        *command.words[:at],
+        output_name,
+        *(f"inputs/{kept[word]}" if word in kept else word for word in command.words[at + 1 :]),
+    ]
+    return (
+        "#!/bin/sh\n"
+        "# Links the kept inputs again; more arguments for LLD may follow.\n"
+        'cd "$(dirname "$0")" || exit\n'
+        f'exec {shlex.join(words)} "$@"\n'
+    )
+
+
+def _run(words: Sequence[str]) -> tuple[int, str]:
+    """Run LLD: its exit code and what it said on both channels."""
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except OSError as error:
+        raise PackageImageError(
+            f"expected to run LLD as {one_line(words[0])}, found that it does not start "
+            f"({error.strerror}); install LLD or set PKGIMAGE_LLD to its path"
+        ) from error
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def _end_of(code: int, said: str) -> str:
+    """How LLD ended, for a message: its first error where it gave one."""
+    for line in said.splitlines():
+        _, found, error = line.partition("error: ")
+        if found:
+            return f"says {one_line(error.strip())[:200]!r}"
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was ended by {signal.Signals(-code).name}"
+    return f"exited with code {code}"
+
+
+def _keep(command: LinkCommand, failed: Path, output_name: str, said: str) -> None:
+    """Write the folder that repeats the link."""
+    kept = command.inputs()
+    try:
+        (failed / "inputs").mkdir(parents=True)
+        for word, name in kept.items():
+            shutil.copyfile(word, failed / "inputs" / name)
+        (failed / "output.txt").write_text(said, encoding="utf-8")
+        script = failed / "repeat.sh"
+        script.write_text(repeat_script(command, output_name, kept), encoding="utf-8")
+        script.chmod(0o755)
+    except OSError:
+        shutil.rmtree(failed, ignore_errors=True)  # half of it repeats nothing
+        raise
+
+
+@contextlib.contextmanager
+def _full_disk_reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full_disk(path) from error
+        raise
+
+
+def _full_disk(path: Path) -> PackageImageError:
+    """No folder to repeat the link is kept then: copies would need yet more space."""
+    free = shutil.disk_usage(path.parent).free
+    return PackageImageError(
+        f"linking {one_line(path)} needs more disk space than there is: found {free} bytes free "
+        f"in {one_line(path.parent)}; make room there and build again"
+    )

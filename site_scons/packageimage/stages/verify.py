@@ -1,0 +1,54 @@
+"""Verify: read the linked image back, and publish it when it keeps every rule."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from packageimage import depot
+from packageimage.inspect.images import image_facts
+from packageimage.inspect.verify import verify
+from packageimage.model import header as headers
+from packageimage.model.errors import PackageImageError, one_line
+from packageimage.model.platform import platform_named
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--header", type=Path, required=True, help="the encoded header")
+    parser.add_argument("--image", type=Path, required=True, help="the linked library")
+    parser.add_argument("--platform", required=True, help="platform it was built for")
+    parser.add_argument("--output-image", type=Path, required=True, help="the published library")
+    parser.add_argument("--output-header", type=Path, required=True, help="the published header")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Publish the image and its header, or nothing.
+
+    Raises PackageImageError for a damaged header or image, when the image breaks a rule (each one
+    is a line on stderr before) and when it cannot be published.
+    """
+    platform = platform_named(args.platform)
+    header = args.header.read_bytes()
+    image = args.image.read_bytes()
+    try:
+        described = headers.decode(header)
+    except headers.HeaderError as error:
+        raise PackageImageError(f"{one_line(args.header)}: {error}; build it again") from None
+    if described.platform != platform.name:
+        raise PackageImageError(
+            f"{one_line(args.header)}: expected a header for {platform}, found one for "
+            f"{one_line(described.platform)}; build both from one capture"
+        )
+    findings = verify(image_facts(image, str(args.image)), header, platform)
+    for finding in findings:
+        print(f"pkgimage: {one_line(args.image)}: {finding}", file=sys.stderr)
+    if findings:
+        raise PackageImageError(
+            f"{one_line(args.image)} must keep every rule for images, found {len(findings)} "
+            f"broken ({', '.join(dict.fromkeys(finding.rule for finding in findings))}); "
+            "nothing was published"
+        )
+    sidecar = headers.encode_sidecar(header, len(image), hashlib.sha256(image).hexdigest())
+    depot.publish(args.image, sidecar, args.output_image, args.output_header)
