@@ -83,12 +83,19 @@ class Project:
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def scons(self, *words: str, environ: dict[str, str] | None = None) -> Outcome:
+        command = [sys.executable, "-m", "SCons", "-Q", f"--site-dir={SITE}", *words]
+        return self._run(command, environ or {})
+
+    def ninja(self) -> Outcome:
+        return self._run([sys.executable, "-m", "ninja", "-v"], {})
+
+    def _run(self, command: list[str], environ: dict[str, str]) -> Outcome:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         done = subprocess.run(
-            [sys.executable, "-m", "SCons", "-Q", f"--site-dir={SITE}", *words],
+            command,
             cwd=self.folder,
-            env=isolated(home) | (environ or {}),
+            env=isolated(home) | environ,
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -22,8 +22,15 @@ _HERE = Path(__file__).resolve().parent
 _SOURCES = {
     "serialize": ("capture", "model", "stages/serialize.py"),
     "entries": ("stages/entries.py",),
-    "codegen": ("codegen", "model", "stages/codegen.py"),
-    "data": ("codegen", "inspect", "model", "stages/data.py"),
+    "codegen": ("codegen", "model", "stages/codegen.py", "stages/manifest.py"),
+    "data": (
+        "codegen",
+        "inspect",
+        "model",
+        "stages/base_image.py",
+        "stages/data.py",
+        "stages/manifest.py",
+    ),
     "link": ("stages/link.py",),
     "verify": ("inspect", "model", "depot.py", "stages/verify.py"),
 }

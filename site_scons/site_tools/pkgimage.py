@@ -33,7 +33,12 @@ from packageimage import depot as depots
 from packageimage.fingerprint import Toolchain, stage_fingerprint
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import HostCPU
-from packageimage.model.cpu_targets import canonical_text, parse_cpu_targets, resolve_native
+from packageimage.model.cpu_targets import (
+    TargetHelp,
+    canonical_text,
+    parse_cpu_targets,
+    resolve_native,
+)
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import parse_flags
 from packageimage.model.platform import host_platform, platform_named
@@ -133,6 +138,9 @@ def package_image(env, target, source=None, **keywords):
     """The pseudo-builder PackageImage; see the module's text. Returns [image, header]."""
     try:
         return _package_image(env, target, source, **keywords)
+    except TargetHelp as listing:
+        print(listing, flush=True)
+        raise SystemExit(0) from None
     except PackageImageError as error:
         # SCons prints a UserError with the SConstruct's lines below it and a StopError with
         # words around it; this is the one line that is promised.
@@ -227,6 +235,8 @@ def _package_image(
     env.Precious(image)
     env.NoCache(image)
     env.Clean(image, env.Dir(files.folder))
+    # `scons` alone builds what is below the top folder, where depots mostly are not.
+    env.Depends(env.Dir(files.folder), image)
     return image
 
 
@@ -333,9 +343,15 @@ def _cpu_targets(env, text, platform):
 
 def _published_files(env, depot, base, package, platform, flags, targets):
     folder = env.subst("$PKGIMAGE_DEPOT") if depot is None else depot
-    folder = env.Dir(folder).abspath if folder else str(depots.depot_path(os.environ)[0])
+    if folder:
+        folder = env.Dir(folder).abspath
+    else:
+        # The path is empty where there is no home folder, which the other function says.
+        path = depots.depot_path(os.environ) or [depots.user_cache_folder(os.environ)]
+        folder = str(path[0])
     stem = depots.image_stem(base, package, platform, flags, canonical_text(targets))
-    return [os.path.join(folder, f"{stem}{suffix}") for suffix in (platform.image_suffix, ".pki")]
+    suffixes = (platform.image_suffix, depots.HEADER_SUFFIX)
+    return [os.path.join(folder, f"{stem}{suffix}") for suffix in suffixes]
 
 
 def _claim(published, what):
@@ -421,8 +437,8 @@ def _watch_imports(env, capture, package):
     decide = env.decide_source
 
     def decide_source(dependency, target, prev_ni, repo_node=None):
-        decide(dependency, target, prev_ni, repo_node)
-        return True
+        # Without a repo_node SCons asks which source to name in its explanation: none.
+        return decide(dependency, target, prev_ni, repo_node) or repo_node is not None
 
     env.Decider(decide_source)
 
@@ -446,8 +462,19 @@ def _imported(env, capture, package):
         if root != package.name:
             file = _locate(root, tuple(_toolchain(env).search_path)) / include["path"]
             files[str(file)] = _digest(file) == include["sha256"]
-    own = {os.path.realpath(file) for file in package.files}
+    own = {*package.files, *(node.abspath for node in _scanned(capture[0]))}
+    own = {os.path.realpath(file) for file in own}
     return {file: same for file, same in files.items() if os.path.realpath(file) not in own}
+
+
+def _scanned(target):
+    """The files that the scanner finds for a target: SCons watches their contents."""
+    env = target.get_build_env()
+    return [
+        found
+        for source in target.sources
+        for found in source.get_implicit_deps(env, _scanner, lambda scanner: scanner.path(env))
+    ]
 
 
 def _locate(root, search_path):

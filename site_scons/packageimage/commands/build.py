@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cpu-targets", default="native", metavar="STRING", help="default: native; try: help"
     )
     parser.add_argument(
-        "--flags", metavar="FLAGS", help="such as opt-level=2; default: what a session here asks for"
+        "--flags", metavar="FLAGS", help="such as opt-level=2; default: what sessions here ask for"
     )
     parser.add_argument("--depot", metavar="DIR", help="where to publish; default: the first depot")
     parser.add_argument(

@@ -1,0 +1,165 @@
+"""The tool under SCons' own options: -n, -c, -j, explain, CacheDir, ninja; and failed stages."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from scons_project import SCONSTRUCT, Project
+
+STAGES = [
+    "serialize kernels",
+    "entries kernels",
+    "codegen kernels 0 generic",
+    "codegen kernels 0 haswell",
+    "codegen kernels 0 x86-64-v4",
+    "data kernels",
+    "link kernels",
+    "verify kernels",
+]
+
+
+def test_dry_run_says_what_would_run_and_writes_nothing(project: Project) -> None:
+    before = project.files("**/*")
+    assert project.scons("-n").lines == STAGES
+    assert project.files("**/*") == sorted([*before, ".sconsign.dblite"])
+    project.build()
+    project.edit("src/helper_b.py", "2", "3")
+    assert project.scons("-n").lines[0] == STAGES[0]
+    assert project.build() == STAGES[:1]
+
+
+def test_clean_removes_everything(project: Project) -> None:
+    before = project.files("**/*")
+    project.build()
+    # What a failed link and a workload's output leave is of no target, and goes too.
+    project.write({"kernels.pkgimage/linux-x86_64/kernels.linked.so.failed/repeat.sh": "lld"})
+    assert project.scons("-c").code == 0
+    assert project.files("**/*") == sorted([*before, ".sconsign.dblite"])
+    assert not (project.folder / "kernels.pkgimage").exists()
+
+
+def test_a_depot_outside_the_project(project: Project) -> None:
+    depot = project.folder.parent / "depot"
+    # By default the user's, as here: nobody names its files to have them built or removed.
+    environ = {"PKGIMAGE_DEPOT_PATH": str(depot)}
+    assert project.scons("depot=", environ=environ).lines == STAGES
+    assert len([path for path in depot.rglob("*") if path.is_file()]) == 2
+    assert project.scons("depot=", environ=environ).out == "scons: `.' is up to date.\n"
+    assert project.scons("depot=", "-c", environ=environ).code == 0
+    assert not [path for path in depot.rglob("*") if path.is_file()]
+
+
+def test_clean_needs_no_lld(project: Project) -> None:
+    project.build()
+    nothing = {"PKGIMAGE_LLD": "no-such-lld"}
+    assert project.scons("-c", environ=nothing).code == 0
+    assert project.files("depot/**/*") == []
+
+
+def test_parallel_stages(project: Project) -> None:
+    assert sorted(project.build("-j4")) == sorted(STAGES)
+
+
+@pytest.mark.parametrize(
+    ("words", "stage", "old", "new"),
+    [
+        (["flags=opt-level=1"], "kernels.p0.t1.o", "--flags opt-level=3", "--flags opt-level=1"),
+        (["lld=20.1.0"], "kernels.linked.so", "pkgimage=lld-19.1.7", "pkgimage=lld-20.1.0"),
+        (
+            ["targets=generic;skylake"],
+            "kernels.p0.t1.o",
+            '--cpu-targets "generic;haswell"',
+            '--cpu-targets "generic;skylake"',
+        ),
+    ],
+)
+def test_explain_shows_the_old_and_the_new_command(
+    project: Project, words: list[str], stage: str, old: str, new: str
+) -> None:
+    project.build()
+    lines = project.scons("--debug=explain", *words).lines
+    folder = "kernels.pkgimage/linux-x86_64"
+    at = lines.index(f"scons: rebuilding `{folder}/{stage}' because the build action changed:")
+    assert lines[at + 1].strip().startswith("old: ") and old in lines[at + 1]
+    assert lines[at + 2].strip().startswith("new: ") and new in lines[at + 2]
+    assert lines[at + 1].replace("old: ", "").replace(old, new) == lines[at + 2].replace(
+        "new: ", ""
+    )
+
+
+def test_explain_names_a_changed_source(project: Project) -> None:
+    project.build()
+    project.edit("src/helper.py", "1", "3")
+    manifest = "kernels.pkgimage/kernels.capture.json"
+    lines = project.scons("--debug=explain").lines
+    assert f"scons: rebuilding `{manifest}' because `src/helper.py' changed" in lines
+
+
+def test_explain_names_a_changed_dynamic_import(project: Project) -> None:
+    project.build()
+    project.edit("src/helper_b.py", "2", "3")
+    lines = project.scons("--debug=explain").lines
+    helper = project.folder / "src/helper_b.py"
+    assert lines[0] == f"pkgimage: kernels has imported {helper}, which has changed"
+    assert not any("src/" in line for line in lines[1:])
+
+
+def test_a_cache_gives_back_what_follows_the_capture(project: Project) -> None:
+    project.write({"SConstruct": f"{SCONSTRUCT}\nCacheDir(Dir('#cache').abspath)\n"})
+    project.build()
+    image = project.files("depot/**/*")
+    content = [(project.folder / name).read_bytes() for name in image]
+    for name in ("kernels.pkgimage", "depot"):
+        shutil.rmtree(project.folder / name)
+    lines = project.build()
+    ran = [line for line in lines if not line.startswith("Retrieved ")]
+    assert ran == ["serialize kernels", "verify kernels"]
+    assert sum("kernels.p0.t" in line for line in lines) == 3
+    assert [(project.folder / name).read_bytes() for name in image] == content
+
+
+NINJA = f"""
+SetOption("experimental", "ninja")
+{SCONSTRUCT.replace('"pkgimage"', '"ninja", "pkgimage"')}
+"""
+
+
+def test_ninja_runs_every_stage_itself(project: Project) -> None:
+    pytest.importorskip("ninja")
+    project.write({"SConstruct": NINJA})
+    done = project.scons("--disable-execute-ninja")
+    assert done.code == 0, done.err
+    text = (project.folder / "build.ninja").read_text(encoding="utf-8")
+    builds = re.findall(r"^build .*: (\w+)", text.replace("$\n", ""), re.MULTILINE)
+    assert builds.count("GENERATED_CMD") == len(STAGES)
+    assert not {"CUSTOM", "TEMPLATE"} & set(builds)
+
+    assert project.ninja().code == 0
+    assert "ninja: no work to do." in project.ninja().out
+    project.edit("src/kernels/one.py", "x + 1", "x + 2")
+    assert "kernels.linked.so" in project.ninja().out
+    assert "x + 2" in (project.folder / project.files("depot/**/*.so")[0]).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("source", "stage", "left"),
+    [
+        ("BROKEN = 1  # serialize cannot write this", "capture.bin", ["kernels.capture.json"]),
+    ],
+)
+def test_a_failed_stage_leaves_no_target_behind(
+    project: Project, source: str, stage: str, left: list[str]
+) -> None:
+    project.build()
+    published = project.files("depot/**/*")
+    good = (project.folder / "src/kernels/one.py").read_text(encoding="utf-8")
+    project.write({"src/kernels/one.py": source})
+    failed = project.scons()
+    assert failed.code == 2
+    assert failed.err.startswith("pkgimage: error: kernels.capture.bin is broken\n")
+    # The image that is published stays whole; it goes with the sources that are put back now.
+    assert project.files("depot/**/*") == published
+    project.write({"src/kernels/one.py": good})
+    assert project.build()[0] == "serialize kernels"
