@@ -315,7 +315,7 @@ def _partition_of(library: Library, names: CanonicalNames, partitions: int) -> i
     """A function's partition depends on its own content only, so that others do not move."""
     if partitions == 1:
         return 0
-    return int(names.content_hash(library), 16) % partitions
+    return int(names.circle(library), 16) % partitions
 
 
 def _one_line(error: BaseException) -> str:

@@ -61,7 +61,7 @@ from ..model.method_key import (
     value_text,
 )
 from .references import UnnamedObject, find_address, find_object
-from .symbols import ENVIRONMENT_PREFIX, Library, tags
+from .symbols import ENVIRONMENT_PREFIX, UNRESOLVED_PREFIX, Library, tags
 
 SUPPORTED_NUMBA = ((0, 67), (0, 68))
 BASE_PACKAGES = frozenset({"numba", "numpy", "llvmlite"})
@@ -172,6 +172,12 @@ class Recorder:
                 value.name
                 for value in module.global_variables
                 if value.name.startswith("numba.dynamic.globals")
+            ],
+            recursive=[
+                counter
+                for value in module.global_variables
+                if value.name.startswith(UNRESOLVED_PREFIX)
+                for _, _, counter in tags(value.name)
             ],
         )
         self.keep(numba_library)

@@ -61,6 +61,7 @@ class Library:
     links: list[Library] = field(default_factory=list)
     functions: list = field(default_factory=list)
     dynamic_globals: list[str] = field(default_factory=list)
+    recursive: list[str] = field(default_factory=list)  # counters of what it calls in a circle
     content_hash: str = ""
 
     def with_callees(self) -> list[Library]:
@@ -107,6 +108,22 @@ class CanonicalNames:
         """What names a library: equal for two libraries exactly when their code is."""
         self._hash(library)
         return library.content_hash
+
+    def circle(self, library: Library) -> str:
+        """A hash that all libraries share which call each other in a circle with this one.
+
+        They refer to each other by name, so they must stay in one module.
+        """
+        members: dict[int, Library] = {}
+        stack = [library]
+        while stack:
+            for part in stack.pop().with_callees():
+                owners = [self._owner_of[c] for c in part.recursive if c in self._owner_of]
+                for member in [part, *owners] if owners else []:
+                    if id(member) not in members:
+                        members[id(member)] = member
+                        stack.append(member)
+        return min(map(self.content_hash, members.values() or [library]))
 
     def module(self, library: Library) -> llvm.ModuleRef:
         """The library's module with canonical names throughout."""
