@@ -10,15 +10,19 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from packageimage import __version__
 from packageimage.model.errors import PackageImageError
 
 COMMANDS = {
     "build": "build the images of packages",
+    "run": "run a program with package images",
+    "enable": "use package images in every process of this environment",
+    "disable": "undo `pkgimage enable`",
+    "explain": "say which image of a package fits this session, and why the others do not",
 }
 USER_ERROR = 2
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,23 +32,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _general(words)
     name = words[0]
     command = importlib.import_module(f"packageimage.commands.{name}")
-    parser = argparse.ArgumentParser(
-        prog=f"pkgimage {name}", description=command.__doc__, allow_abbrev=False
-    )
+    parser = _Parser(prog=f"pkgimage {name}", description=command.__doc__, allow_abbrev=False)
     command.add_arguments(parser)
-    args = parser.parse_args(words[1:])
+    # Options may stand among the names, but for those that belong to the program that is run.
+    parse = parser.parse_args if name == "run" else parser.parse_intermixed_args
+    args = parse(words[1:])
     try:
-        return int(command.run(args))
+        return int(command.run(args) or 0)
     except PackageImageError as error:
         print(f"pkgimage: error: {error}", file=sys.stderr)
         return USER_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USER_ERROR, f"pkgimage: error: {message}; see {self.prog} --help\n")
 
 
 def _general(words: Sequence[str]) -> int:
     """What there is to say without a subcommand: help, the version, or what was expected."""
-    parser = argparse.ArgumentParser(prog="pkgimage", allow_abbrev=False)
+    parser = _Parser(prog="pkgimage", description="Package images for Numba packages.")
     parser.add_argument("--version", action="version", version=f"pkgimage {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():

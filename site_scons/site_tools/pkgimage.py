@@ -169,7 +169,7 @@ def _package_image(
     **overrides,
 ):
     if overrides:
-        env = env.Override(overrides)
+        env = env.Clone(**overrides)
     target = _single(env, target, "target")
     package = _find_package(env, target, source, path)
     workloads = _workloads(env, workload)
@@ -183,6 +183,9 @@ def _package_image(
     files = ImageFiles(f"{target}.pkgimage", package.name, str(platform), partitions, len(targets))
     published = _published_files(env, depot, toolchain.base, package.name, platform, flags, targets)
     _claim(published[0], f"{package.name} for {platform} with the same flags and CPU targets")
+
+    # Names that are looked up here stand for themselves; env.File would substitute in them.
+    node = env.fs.File
 
     def made_with(stage, **more):
         return stage_fingerprint(stage, {**toolchain.versions, **more})
@@ -198,7 +201,7 @@ def _package_image(
     manifest, blob, bitcode = capture[0], capture[1], capture[len(CAPTURE_SUFFIXES) :]
     objects = [
         env.PackageImageCodegen(
-            files.object(p, t),
+            node(files.object(p, t)),
             [entries[p], bitcode[p]],
             PKGIMAGE_MADEWITH=made_with("codegen"),
             PKGIMAGE_PARTITION=p,
@@ -213,7 +216,7 @@ def _package_image(
         if flags.native_code
     ]
     thunks, data, header = env.PackageImageData(
-        files.stem,
+        node(files.stem),
         [manifest, blob, *bitcode, *objects],
         PKGIMAGE_MADEWITH=made_with("data"),
         PKGIMAGE_STAGETARGETS=canonical_text(targets),
@@ -222,21 +225,24 @@ def _package_image(
     )
     linker = _linker(env, platform)
     linked = linker.PackageImageLink(
-        files.linked(platform.image_suffix.removeprefix(".pkgimage")),
+        node(files.linked(platform.image_suffix.removeprefix(".pkgimage"))),
         [thunks, data, *objects],
         PKGIMAGE_MADEWITH=made_with("link", lld=linker.subst("$LLDVERSION")),
         **common,
     )
     image = env.PackageImageVerify(
-        published, [header, linked], PKGIMAGE_MADEWITH=made_with("verify"), **common
+        [node(path) for path in published],
+        [header, linked],
+        PKGIMAGE_MADEWITH=made_with("verify"),
+        **common,
     )
     # A published image is replaced by the next one, never missing in between, and comes from a
     # verify stage of this build, never from a cache.
     env.Precious(image)
     env.NoCache(image)
-    env.Clean(image, env.Dir(files.folder))
+    env.Clean(image, env.fs.Dir(files.folder))
     # `scons` alone builds what is below the top folder, where depots mostly are not.
-    env.Depends(env.Dir(files.folder), image)
+    env.Depends(env.fs.Dir(files.folder), image)
     return image
 
 
@@ -244,7 +250,7 @@ def _capture(env, files, package, workloads, path, flags, common, made_with):
     """What serialize and entries make; images of one target for several platforms share it."""
     paths = [env.Dir(folder).srcnode() for folder in flatten([path])]
     request = (package, tuple(workloads), tuple(paths), flags, files.partitions)
-    key = env.File(files.capture[0])
+    key = env.fs.File(files.capture[0])
     if key in _captures and _captures[key][0] != request:
         raise PackageImageError(
             f"{one_line(files.folder)}: two images would keep their captures here, with different "
@@ -256,12 +262,12 @@ def _capture(env, files, package, workloads, path, flags, common, made_with):
     scanned = [*roots, *(os.path.dirname(node.abspath) for node in workloads)]
     watcher = env.Clone()
     nodes = watcher.PackageImageSerialize(
-        files.capture_stem,
-        [*map(str, package.files), *workloads],
+        env.fs.File(files.capture_stem),
+        [*(env.fs.File(str(file)) for file in package.files), *workloads],
         PKGIMAGE_MADEWITH=made_with("serialize"),
         PKGIMAGE_STAGEFLAGS=flags,
-        PKGIMAGE_SCANPATH=tuple(dict.fromkeys(map(str, scanned))),
-        _PKGIMAGEROOT=["--path", env.Dir(str(package.root))],
+        PKGIMAGE_SCANPATH=[env.fs.Dir(folder) for folder in dict.fromkeys(map(str, scanned))],
+        _PKGIMAGEROOT=["--path", env.fs.Dir(str(package.root))],
         _PKGIMAGEPATHS=[word for node in paths for word in ("--path", node)],
         _PKGIMAGEWORKLOADS=[word for node in workloads for word in ("--workload", node)],
         **common,
@@ -271,7 +277,10 @@ def _capture(env, files, package, workloads, path, flags, common, made_with):
     env.NoCache(nodes)
     _watch_imports(watcher, nodes, package)
     entries = env.PackageImageEntries(
-        list(files.entries), nodes[0], PKGIMAGE_MADEWITH=made_with("entries"), **common
+        [env.fs.File(name) for name in files.entries],
+        nodes[0],
+        PKGIMAGE_MADEWITH=made_with("entries"),
+        **common,
     )
     _captures[key] = (request, (nodes, entries))
     return nodes, entries
@@ -284,14 +293,14 @@ def _single(env, value, what):
     values = flatten([value])
     if len(values) != 1:
         raise PackageImageError(f"PackageImage: expected one {what}, found {len(values)}")
-    return env.subst(str(values[0]))
+    return getattr(values[0], "abspath", None) or env.subst(values[0])
 
 
 def _find_package(env, target, source, path):
     name = os.path.basename(target) if source is None else _single(env, source, "source")
     # Sources are read where they are, not where a VariantDir would copy the *.py of them: a
     # package may have data files beside its code.
-    place = Path(env.Entry(name).srcnode().abspath)
+    place = Path(env.fs.Entry(name).srcnode().abspath)
     if place.exists() or os.sep in name or "/" in name or name.endswith(".py"):
         return package_at(place)
     folders = [env.Dir(folder).srcnode().abspath for folder in flatten([path])]
@@ -342,9 +351,9 @@ def _cpu_targets(env, text, platform):
 
 
 def _published_files(env, depot, base, package, platform, flags, targets):
-    folder = env.subst("$PKGIMAGE_DEPOT") if depot is None else depot
+    folder = env.subst("$PKGIMAGE_DEPOT" if depot is None else str(depot))
     if folder:
-        folder = env.Dir(folder).abspath
+        folder = env.fs.Dir(folder).abspath
     else:
         # The path is empty where there is no home folder, which the other function says.
         path = depots.depot_path(os.environ) or [depots.user_cache_folder(os.environ)]
@@ -370,7 +379,11 @@ def _toolchain(env, host_cpu=False):
 
 
 def _stage_environment(env):
-    return {name: env.subst(str(value)) for name, value in env["ENV"].items()}
+    # As SCons runs commands: lists are search paths.
+    return {
+        name: value if isinstance(value, str) else os.pathsep.join(map(str, flatten([value])))
+        for name, value in env["ENV"].items()
+    }
 
 
 @functools.cache

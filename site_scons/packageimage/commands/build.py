@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         with _alone_in(folder):
             (folder / "SConstruct").write_text(request.sconstruct(), encoding="utf-8")
             return _scons(folder, jobs)
+    except KeyboardInterrupt:
+        return 130  # SCons has had the same signal and has ended its children
     except OSError as error:
         raise PackageImageError(
             f"{one_line(error.filename or folder)}: {error.strerror}; builds are kept in "
