@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..model.base_image import BaseImage, base_mismatch
 from ..model.cpu_selection import HostCPU, Selection, select
@@ -19,8 +19,7 @@ from ..model.header import Header, HeaderError, Include, Sidecar, decode_sidecar
 from ..model.rejection import Rejection, RejectionKind
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """What this process is and asks for."""
 
     platform: str
@@ -30,8 +29,7 @@ class Session:
     forced_target: str | None = None
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An image that fits, not yet opened."""
 
     path: Path

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRecord:
+class TargetRecord(NamedTuple):
     """One CPU target as an image's header keeps it.
 
     spec: canonical text of the target ("haswell,-rdrnd,base(1)"). name: LLVM's CPU name.
@@ -27,8 +27,7 @@ class TargetRecord:
     options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HostCPU:
+class HostCPU(NamedTuple):
     """A machine: LLVM's name of its CPU and the features it reports, in LLVM's names."""
 
     name: str

@@ -19,7 +19,7 @@ import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import TargetRecord
@@ -42,8 +42,7 @@ class HeaderError(PackageImageError):
     """Bytes that are no header of a known format, or are damaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(NamedTuple):
     """A file that the capture depended on.
 
     root: the package (or declared root) that `path`, with forward slashes, is relative to. size
@@ -56,16 +55,14 @@ class Include:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(NamedTuple):
     """A package whose functions were compiled in; content: its build id or content hash."""
 
     package: str
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Omitted:
+class Omitted(NamedTuple):
     """A specialisation that the image does not hold, and why."""
 
     function: str
@@ -103,8 +100,7 @@ class Header:
         put(self, "omitted", tuple(sorted(self.omitted, key=_omitted_row)))
 
 
-@dataclass(frozen=True, slots=True)
-class Sidecar:
+class Sidecar(NamedTuple):
     """What a `.pki` file holds. encoded: the header's bytes, to compare with the embedded ones."""
 
     header: Header

@@ -37,12 +37,12 @@ class Unkeyable(ValueError):
 
 
 def short_digest(data: bytes) -> str:
-    """Ninety-six bits of SHA-256 in hexadecimal: enough to tell the functions of a package apart."""
+    """Ninety-six bits of SHA-256 in hexadecimal: enough to tell a package's functions apart."""
     return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]
 
 
 def code_digest(code: types.CodeType) -> str:
-    """A digest of a code object's behaviour: bytecode, constants and names, without line numbers."""
+    """A digest of what a code object does: bytecode, constants, names; no line numbers."""
     known = _code_digests.get(code)
     if known is not None:
         return known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packageimage.model.errors import one_line
 
@@ -35,8 +35,7 @@ class RejectionKind(enum.Enum):
         return list(RejectionKind).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """One image that was looked at and not used.
 
     image: path of the image or its header, as text. expected, found, advice: phrases without a
