@@ -1,0 +1,84 @@
+"""The graph with the stages that users run: what changes, and that nothing runs for nothing."""
+
+from __future__ import annotations
+
+import pytest
+from scons_project import FAKED, SCONSTRUCT, Project
+
+SOURCE = '''"""Two functions."""
+
+from numba import njit
+
+
+@njit("f8(f8[::1])")
+def total(values):
+    result = 0.0
+    for value in values:
+        result += value
+    return result
+
+
+@njit
+def double(value):
+    return value * 2
+'''
+FILES = {
+    "SConstruct": SCONSTRUCT.replace(FAKED, ""),
+    "src/kernels/__init__.py": SOURCE,
+    "src/workload.py": "import helper\n",
+    "src/helper.py": "import kernels\n\nkernels.double(1)\n",
+}
+CAPTURE = ["serialize kernels", "entries kernels"]
+CODEGEN = [f"codegen kernels 0 {target}" for target in ("generic", "haswell", "x86-64-v4")]
+REST = ["data kernels", "link kernels", "verify kernels"]
+
+
+@pytest.fixture
+def real(project: Project) -> Project:
+    project.write(FILES)
+    return project
+
+
+def test_changes_rebuild_what_depends_on_them(real: Project) -> None:
+    assert real.build() == [*CAPTURE, *CODEGEN, *REST]
+    assert len(real.files("depot/*/kernels/*")) == 2
+
+    # Source lines have moved and every source's hash is in the header; the code is the same.
+    real.edit("src/kernels/__init__.py", "from numba", "# A comment.\nfrom numba")
+    assert real.build() == [*CAPTURE, *REST]
+
+    real.edit("src/kernels/__init__.py", "value * 2", "value * 3")
+    assert real.build() == [*CAPTURE, *CODEGEN, *REST]
+
+    real.edit("src/helper.py", "double(1)", "double(1.5)")
+    assert real.build() == [*CAPTURE, *CODEGEN, *REST]
+
+    assert real.build("flags=opt-level=2") == [*CODEGEN, *REST]
+
+
+def test_ninja_makes_the_same_image(real: Project) -> None:
+    pytest.importorskip("ninja")
+    assert real.scons("depot=first").code == 0
+    sconstruct = FILES["SConstruct"].replace('"pkgimage"', '"ninja", "pkgimage"')
+    real.write({"SConstruct": f'SetOption("experimental", "ninja")\n{sconstruct}'})
+    for file in real.files("kernels.pkgimage/**/*"):
+        (real.folder / file).unlink()
+    assert real.scons("--disable-execute-ninja").code == 0
+    done = real.ninja()
+    assert done.code == 0, done.out + done.err
+    first, second = (real.files(f"{depot}/*/kernels/*") for depot in ("first", "depot"))
+    assert [name.removeprefix("first") for name in first] == [
+        name.removeprefix("depot") for name in second
+    ]
+    for one, other in zip(first, second, strict=True):
+        assert (real.folder / one).read_bytes() == (real.folder / other).read_bytes()
+
+
+def test_a_workload_that_raises_leaves_its_log_alone(real: Project) -> None:
+    real.edit("src/helper.py", "double(1)", "double(None)")
+    done = real.scons()
+    *_, error, stopped = done.err.splitlines()
+    assert (done.code, error.startswith("pkgimage: error: ")) == (2, True)
+    assert stopped == "scons: *** [kernels.pkgimage/kernels.capture.json] Error 2"
+    assert real.files("depot/**/*") == []
+    assert real.files("kernels.pkgimage/**/*") == ["kernels.pkgimage/kernels.workload.log"]
