@@ -4,7 +4,6 @@ from dataclasses import fields, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from packageimage.model.base_image import BaseImage, base_mismatch
 
 BASE = BaseImage("cpython-311", "0.68.1", "0.50.0", "22.1.0", "2.3.0")

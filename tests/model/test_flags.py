@@ -5,7 +5,6 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import (
     CHECK_BOUNDS,

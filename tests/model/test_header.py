@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import TargetRecord
 from packageimage.model.errors import PackageImageError

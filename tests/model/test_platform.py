@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from packageimage.model.errors import PackageImageError
 from packageimage.model.platform import PLATFORMS, host_platform, platform_named, platform_of
 
@@ -15,7 +14,7 @@ def test_names_are_sorted_and_known() -> None:
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(PackageImageError, match="linux-x86_64.*found 'linux-sparc'"):
+    with pytest.raises(PackageImageError, match=r"linux-x86_64.*found 'linux-sparc'"):
         platform_named("linux-sparc")
 
 

@@ -163,9 +163,15 @@ def included(arch: str, cpu: str, given: str, asked: Iterable[str]) -> frozenset
     return frozenset(asked[at] for at in _inlined(arch, calls))
 
 
+@functools.cache
+def _machine(arch: str) -> llvm.TargetMachine:
+    """One for all probes: it keeps what it worked out of every pair (CPU, features)."""
+    _initialize()
+    return llvm.Target.from_triple(TRIPLES[arch]).create_target_machine()
+
+
 def _inlined(arch: str, calls: Iterable[tuple[str, str, str, str]]) -> set[int]:
     """Which calls LLVM inlines; each is callee's CPU and features, caller's CPU and features."""
-    _initialize()
     lines = [f'target triple = "{TRIPLES[arch]}"']
     asked = set()
     for at, (cpu, features, caller_cpu, caller_features) in enumerate(calls):
@@ -181,9 +187,7 @@ def _inlined(arch: str, calls: Iterable[tuple[str, str, str, str]]) -> set[int]:
             f' "target-features"="{caller_features}" }}',
         ]
     module = llvm.parse_assembly("\n".join(lines))
-    # A machine of its own: it keeps a description of every (CPU, features) pair it has seen.
-    machine = llvm.Target.from_triple(TRIPLES[arch]).create_target_machine()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(1))
+    builder = llvm.create_pass_builder(_machine(arch), llvm.create_pipeline_tuning_options(1))
     builder.getModulePassManager().run(module, builder)
     left = re.findall(r"call[^\n]* @callee(\d+)\(", str(module))
     return asked - {int(at) for at in left}
@@ -329,7 +333,8 @@ def _entry(name: str, text: str) -> list[str]:
     whole = f'    "{name}": "{text}",'
     if len(whole) <= 100:
         return [whole]
-    parts = _wrap(text, 88)
+    # As ruff formats it: one line where there is room for one.
+    parts = [text] if len(text) <= 90 else _wrap(text, 89)
     return [
         f'    "{name}": (',
         *(f'        "{part} "' for part in parts[:-1]),

@@ -214,6 +214,8 @@ def _parse_target(text: str, token: _Token, table: CPUTable, before: list[CPUTar
             base = _parse_base(text, option, before)
         elif word[:1] in ("+", "-"):
             feature = _known_feature(text, option, table)
+            if word[0] == "-":
+                _check_essential(text, option, feature, table)
             duplicate = feature in features
             features[feature] = word[0]
         else:
@@ -299,6 +301,17 @@ def _known_feature(text: str, option: _Token, table: CPUTable) -> str:
         else:
             message += _nearest(feature, table.features)
     raise TargetError(message, text, option.column, option.text)
+
+
+def _check_essential(text: str, option: _Token, feature: str, table: CPUTable) -> None:
+    lost = sorted(table.essential & (table.needed_by(feature) | {feature}))
+    if lost:
+        raise TargetError(
+            f"{option.text!r} takes away {', '.join(lost)}, which all code of {table.arch} needs",
+            text,
+            option.column,
+            option.text,
+        )
 
 
 def _unknown_option(word: str, table: CPUTable) -> str:

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packageimage.model.cpu_tables.reported import ALIASES, REPORTED
+from packageimage.model.cpu_tables.reported import ALIASES, ESSENTIAL, REPORTED
 
 ARCHITECTURES = ("aarch64", "riscv64", "x86_64")
 
@@ -23,7 +23,8 @@ class CPUTable:
     cpus: each CPU's features, closed under implication. implies: for every feature that changes
     which instructions may be used, all that it implies, without itself. neutral: the names of
     features that only tune. reported: features that an operating system tells of, so that a host
-    can be checked for them. aliases: other names of features.
+    can be checked for them. essential: features without which LLVM makes no code. aliases: other
+    names of features.
     """
 
     arch: str
@@ -31,6 +32,7 @@ class CPUTable:
     implies: dict[str, frozenset[str]]
     neutral: frozenset[str]
     reported: frozenset[str]
+    essential: frozenset[str]
     aliases: dict[str, str]
 
     @functools.cached_property
@@ -60,12 +62,14 @@ def cpu_table(arch: str) -> CPUTable:
     data = importlib.import_module(f"{__name__}.{arch}")
     direct = {name: frozenset(text.split()) for name, text in data.IMPLIES.items()}
     implies = {name: _close(names, direct) - {name} for name, names in direct.items()}
+    essential = frozenset(ESSENTIAL[arch].split())
     return CPUTable(
         arch,
         {name: _close(text.split(), direct) for name, text in data.CPUS.items()},
         implies,
-        frozenset(data.NEUTRAL.split()),
+        frozenset(data.NEUTRAL.split()) | (essential - implies.keys()),
         frozenset(REPORTED[arch].split()) & implies.keys(),
+        essential,
         ALIASES[arch],
     )
 

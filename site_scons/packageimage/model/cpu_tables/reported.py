@@ -38,6 +38,14 @@ REPORTED = {
     """,
 }
 
+# What LLVM's 64-bit calling conventions need. Without them it ends the process over the first
+# function with a float; 64bit is one more that LLVM reports of every host.
+ESSENTIAL = {
+    "aarch64": "fp-armv8 neon",
+    "riscv64": "i",
+    "x86_64": "64bit sse2",
+}
+
 # Names of older LLVMs, of Linux and of Julia, as far as they differ from LLVM's.
 ALIASES: dict[str, dict[str, str]] = {
     "aarch64": {

@@ -45,9 +45,9 @@ CPUS = {
         "zvfh zvkt zvl1024b"
     ),
     "spacemit-x60": (
-        "a b c i m ssccptr sscofpmf sscounterenw sstc sstvala sstvecd svade svbare svinval "
-        "svnapot svpbmt v xsmtvdot za64rs zbc zbkc zfh zic64b zicbom zicbop zicboz ziccamoa "
-        "ziccif zicclsm ziccrse zicntr zicond zifencei zihintpause zihpm zkt zvfh zvkt zvl256b"
+        "a b c i m ssccptr sscofpmf sscounterenw sstc sstvala sstvecd svade svbare svinval svnapot "
+        "svpbmt v xsmtvdot za64rs zbc zbkc zfh zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm "
+        "ziccrse zicntr zicond zifencei zihintpause zihpm zkt zvfh zvkt zvl256b"
     ),
     "syntacore-scr3-rv64": "a c i m zicsr zifencei",
     "syntacore-scr4-rv64": "a c d i m zifencei",
@@ -55,8 +55,8 @@ CPUS = {
     "syntacore-scr7": "a c i m v zba zbb zbc zbs zifencei zkn",
     "tt-ascalon-d8": (
         "a b c i m sha smaia ssaia ssccptr sscofpmf sscounterenw ssnpm ssstrict sstc sstvala "
-        "sstvecd ssu64xl supm svade svbare svinval svnapot svpbmt v za64rs zawrs zcb zcmop zfa "
-        "zfh zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zifencei "
+        "sstvecd ssu64xl supm svade svbare svinval svnapot svpbmt v za64rs zawrs zcb zcmop zfa zfh "
+        "zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zifencei "
         "zihintntl zihintpause zihpm zimop zkt zvbb zvbc zvfbfwma zvfh zvkng zvl256b"
     ),
     "veyron-v1": (
@@ -64,11 +64,11 @@ CPUS = {
         "zihintpause zihpm"
     ),
     "xiangshan-kunminghu": (
-        "a b c i m sha smaia smcsrind smdbltrp smmpm smnpm smrnmi smstateen ssaia ssccptr "
-        "sscofpmf sscounterenw sscsrind ssdbltrp ssnpm sspm ssstrict sstc sstvala sstvecd ssu64xl "
-        "supm svade svbare svinval svnapot svpbmt v za64rs zacas zawrs zbc zcb zcmop zfa zfh "
-        "zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zifencei "
-        "zihintntl zihintpause zihpm zimop zkn zks zkt zvbb zvfh zvkt"
+        "a b c i m sha smaia smcsrind smdbltrp smmpm smnpm smrnmi smstateen ssaia ssccptr sscofpmf "
+        "sscounterenw sscsrind ssdbltrp ssnpm sspm ssstrict sstc sstvala sstvecd ssu64xl supm "
+        "svade svbare svinval svnapot svpbmt v za64rs zacas zawrs zbc zcb zcmop zfa zfh zic64b "
+        "zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zifencei zihintntl "
+        "zihintpause zihpm zimop zkn zks zkt zvbb zvfh zvkt"
     ),
     "xiangshan-nanhu": "a c d i m svinval zba zbb zbc zbs zicbom zicboz zifencei zkn zksed zksh",
 }
@@ -113,10 +113,10 @@ IMPLIES = {
         "zicntr zihintpause zihpm zkt"
     ),
     "rva23s64": (
-        "a b c i m sha ssccptr sscofpmf sscounterenw ssnpm sstc sstvala sstvecd ssu64xl supm "
-        "svade svbare svinval svnapot svpbmt v za64rs zawrs zcb zcmop zfa zfhmin zic64b zicbom "
-        "zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zifencei zihintntl "
-        "zihintpause zihpm zimop zkt zvbb zvfhmin zvkt"
+        "a b c i m sha ssccptr sscofpmf sscounterenw ssnpm sstc sstvala sstvecd ssu64xl supm svade "
+        "svbare svinval svnapot svpbmt v za64rs zawrs zcb zcmop zfa zfhmin zic64b zicbom zicbop "
+        "zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zifencei zihintntl zihintpause zihpm "
+        "zimop zkt zvbb zvfhmin zvkt"
     ),
     "rva23u64": (
         "a b c i m supm v za64rs zawrs zcb zcmop zfa zfhmin zic64b zicbom zicbop zicboz ziccamoa "

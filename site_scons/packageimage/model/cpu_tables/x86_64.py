@@ -40,12 +40,11 @@ CPUS = {
     "barcelona": "cmov cx16 fxsr lzcnt popcnt prfchw sse4a x87",
     "bdver1": "aes cmov crc32 cx16 fxsr lwp lzcnt mmx pclmul popcnt prfchw x87 xop xsave",
     "bdver2": (
-        "aes bmi cmov crc32 cx16 f16c fma fxsr lwp lzcnt mmx pclmul popcnt prfchw tbm x87 xop "
-        "xsave"
+        "aes bmi cmov crc32 cx16 f16c fma fxsr lwp lzcnt mmx pclmul popcnt prfchw tbm x87 xop xsave"
     ),
     "bdver3": (
-        "aes bmi cmov crc32 cx16 f16c fma fsgsbase fxsr lwp lzcnt mmx pclmul popcnt prfchw tbm "
-        "x87 xop xsaveopt"
+        "aes bmi cmov crc32 cx16 f16c fma fsgsbase fxsr lwp lzcnt mmx pclmul popcnt prfchw tbm x87 "
+        "xop xsaveopt"
     ),
     "bdver4": (
         "aes avx2 bmi bmi2 cmov crc32 cx16 f16c fma fsgsbase fxsr lwp lzcnt mmx movbe mwaitx "
@@ -58,8 +57,7 @@ CPUS = {
     ),
     "btver1": "cmov cx16 fxsr lzcnt mmx popcnt prfchw sse4a ssse3 x87",
     "btver2": (
-        "aes bmi cmov crc32 cx16 f16c fxsr lzcnt mmx movbe pclmul popcnt prfchw sse4a x87 "
-        "xsaveopt"
+        "aes bmi cmov crc32 cx16 f16c fxsr lzcnt mmx movbe pclmul popcnt prfchw sse4a x87 xsaveopt"
     ),
     "cannonlake": (
         "adx aes avx512cd avx512dq avx512ifma avx512vbmi avx512vl bmi bmi2 clflushopt cmov crc32 "
@@ -133,12 +131,12 @@ CPUS = {
         "sha sse4.2 x87 xsavec xsaveopt xsaves"
     ),
     "goldmont-plus": (
-        "aes clflushopt cmov crc32 cx16 fsgsbase fxsr mmx movbe pclmul popcnt prfchw ptwrite "
-        "rdpid rdrnd rdseed sha sse4.2 x87 xsavec xsaveopt xsaves"
+        "aes clflushopt cmov crc32 cx16 fsgsbase fxsr mmx movbe pclmul popcnt prfchw ptwrite rdpid "
+        "rdrnd rdseed sha sse4.2 x87 xsavec xsaveopt xsaves"
     ),
     "goldmont_plus": (
-        "aes clflushopt cmov crc32 cx16 fsgsbase fxsr mmx movbe pclmul popcnt prfchw ptwrite "
-        "rdpid rdrnd rdseed sha sse4.2 x87 xsavec xsaveopt xsaves"
+        "aes clflushopt cmov crc32 cx16 fsgsbase fxsr mmx movbe pclmul popcnt prfchw ptwrite rdpid "
+        "rdrnd rdseed sha sse4.2 x87 xsavec xsaveopt xsaves"
     ),
     "gracemont": (
         "adx avxvnni bmi bmi2 clflushopt clwb cmov crc32 cx16 f16c fma fsgsbase fxsr gfni hreset "
@@ -162,18 +160,18 @@ CPUS = {
     "graniterapids-d": (
         "adx amx-bf16 amx-complex amx-fp16 amx-int8 avx512bf16 avx512bitalg avx512cd avx512dq "
         "avx512fp16 avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni avx512vpopcntdq avxvnni "
-        "bmi bmi2 cldemote clflushopt clwb cmov crc32 cx16 enqcmd fsgsbase fxsr gfni invpcid "
-        "lzcnt mmx movbe movdir64b movdiri pconfig pku popcnt prefetchi prfchw ptwrite rdpid "
-        "rdrnd rdseed serialize sha shstk tsxldtrk uintr vaes vpclmulqdq waitpkg wbnoinvd x87 "
-        "xsavec xsaveopt xsaves"
+        "bmi bmi2 cldemote clflushopt clwb cmov crc32 cx16 enqcmd fsgsbase fxsr gfni invpcid lzcnt "
+        "mmx movbe movdir64b movdiri pconfig pku popcnt prefetchi prfchw ptwrite rdpid rdrnd "
+        "rdseed serialize sha shstk tsxldtrk uintr vaes vpclmulqdq waitpkg wbnoinvd x87 xsavec "
+        "xsaveopt xsaves"
     ),
     "graniterapids_d": (
         "adx amx-bf16 amx-complex amx-fp16 amx-int8 avx512bf16 avx512bitalg avx512cd avx512dq "
         "avx512fp16 avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni avx512vpopcntdq avxvnni "
-        "bmi bmi2 cldemote clflushopt clwb cmov crc32 cx16 enqcmd fsgsbase fxsr gfni invpcid "
-        "lzcnt mmx movbe movdir64b movdiri pconfig pku popcnt prefetchi prfchw ptwrite rdpid "
-        "rdrnd rdseed serialize sha shstk tsxldtrk uintr vaes vpclmulqdq waitpkg wbnoinvd x87 "
-        "xsavec xsaveopt xsaves"
+        "bmi bmi2 cldemote clflushopt clwb cmov crc32 cx16 enqcmd fsgsbase fxsr gfni invpcid lzcnt "
+        "mmx movbe movdir64b movdiri pconfig pku popcnt prefetchi prfchw ptwrite rdpid rdrnd "
+        "rdseed serialize sha shstk tsxldtrk uintr vaes vpclmulqdq waitpkg wbnoinvd x87 xsavec "
+        "xsaveopt xsaves"
     ),
     "haswell": (
         "avx2 bmi bmi2 cmov crc32 cx16 f16c fma fsgsbase fxsr invpcid lzcnt mmx movbe pclmul "
@@ -182,26 +180,24 @@ CPUS = {
     "icelake-client": (
         "adx avx512bitalg avx512cd avx512dq avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni "
         "avx512vpopcntdq bmi bmi2 clflushopt cmov crc32 cx16 fsgsbase fxsr gfni invpcid lzcnt mmx "
-        "movbe pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq x87 xsavec xsaveopt "
-        "xsaves"
+        "movbe pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq x87 xsavec xsaveopt xsaves"
     ),
     "icelake-server": (
         "adx avx512bitalg avx512cd avx512dq avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni "
-        "avx512vpopcntdq bmi bmi2 clflushopt clwb cmov crc32 cx16 fsgsbase fxsr gfni invpcid "
-        "lzcnt mmx movbe pconfig pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq "
-        "wbnoinvd x87 xsavec xsaveopt xsaves"
+        "avx512vpopcntdq bmi bmi2 clflushopt clwb cmov crc32 cx16 fsgsbase fxsr gfni invpcid lzcnt "
+        "mmx movbe pconfig pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq wbnoinvd x87 "
+        "xsavec xsaveopt xsaves"
     ),
     "icelake_client": (
         "adx avx512bitalg avx512cd avx512dq avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni "
         "avx512vpopcntdq bmi bmi2 clflushopt cmov crc32 cx16 fsgsbase fxsr gfni invpcid lzcnt mmx "
-        "movbe pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq x87 xsavec xsaveopt "
-        "xsaves"
+        "movbe pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq x87 xsavec xsaveopt xsaves"
     ),
     "icelake_server": (
         "adx avx512bitalg avx512cd avx512dq avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni "
-        "avx512vpopcntdq bmi bmi2 clflushopt clwb cmov crc32 cx16 fsgsbase fxsr gfni invpcid "
-        "lzcnt mmx movbe pconfig pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq "
-        "wbnoinvd x87 xsavec xsaveopt xsaves"
+        "avx512vpopcntdq bmi bmi2 clflushopt clwb cmov crc32 cx16 fsgsbase fxsr gfni invpcid lzcnt "
+        "mmx movbe pconfig pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq wbnoinvd x87 "
+        "xsavec xsaveopt xsaves"
     ),
     "ivybridge": "cmov crc32 cx16 f16c fsgsbase fxsr mmx pclmul popcnt rdrnd x87 xsaveopt",
     "k8": "cmov cx8 fxsr mmx prfchw sse2 x87",
@@ -255,8 +251,7 @@ CPUS = {
     "rocketlake": (
         "adx avx512bitalg avx512cd avx512dq avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni "
         "avx512vpopcntdq bmi bmi2 clflushopt cmov crc32 cx16 fsgsbase fxsr gfni invpcid lzcnt mmx "
-        "movbe pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq x87 xsavec xsaveopt "
-        "xsaves"
+        "movbe pku popcnt prfchw rdpid rdrnd rdseed sha vaes vpclmulqdq x87 xsavec xsaveopt xsaves"
     ),
     "sandybridge": "avx cmov crc32 cx16 fxsr mmx pclmul popcnt x87 xsaveopt",
     "sapphirerapids": (
@@ -279,8 +274,8 @@ CPUS = {
         "xsaveopt xsaves"
     ),
     "skylake": (
-        "adx aes avx2 bmi bmi2 clflushopt cmov crc32 cx16 f16c fma fsgsbase fxsr invpcid lzcnt "
-        "mmx movbe pclmul popcnt prfchw rdrnd rdseed x87 xsavec xsaveopt xsaves"
+        "adx aes avx2 bmi bmi2 clflushopt cmov crc32 cx16 f16c fma fsgsbase fxsr invpcid lzcnt mmx "
+        "movbe pclmul popcnt prfchw rdrnd rdseed x87 xsavec xsaveopt xsaves"
     ),
     "skylake-avx512": (
         "adx aes avx512bw avx512cd avx512dq avx512vl bmi bmi2 clflushopt clwb cmov crc32 cx16 "
@@ -295,9 +290,9 @@ CPUS = {
     "slm": "cmov crc32 cx16 fxsr mmx movbe pclmul popcnt prfchw rdrnd sse4.2 x87",
     "tigerlake": (
         "adx avx512bitalg avx512cd avx512dq avx512ifma avx512vbmi avx512vbmi2 avx512vl avx512vnni "
-        "avx512vp2intersect avx512vpopcntdq bmi bmi2 clflushopt clwb cmov crc32 cx16 fsgsbase "
-        "fxsr gfni invpcid lzcnt mmx movbe movdir64b movdiri pku popcnt prfchw rdpid rdrnd rdseed "
-        "sha shstk vaes vpclmulqdq x87 xsavec xsaveopt xsaves"
+        "avx512vp2intersect avx512vpopcntdq bmi bmi2 clflushopt clwb cmov crc32 cx16 fsgsbase fxsr "
+        "gfni invpcid lzcnt mmx movbe movdir64b movdiri pku popcnt prfchw rdpid rdrnd rdseed sha "
+        "shstk vaes vpclmulqdq x87 xsavec xsaveopt xsaves"
     ),
     "tremont": (
         "aes clflushopt clwb cmov crc32 cx16 fsgsbase fxsr gfni mmx movbe pclmul popcnt prfchw "
@@ -322,9 +317,9 @@ CPUS = {
         "movbe mwaitx pclmul popcnt prfchw rdrnd rdseed sha sse4a x87 xsavec xsaveopt xsaves"
     ),
     "znver2": (
-        "adx aes avx2 bmi bmi2 clflushopt clwb clzero cmov crc32 cx16 f16c fma fsgsbase fxsr "
-        "lzcnt mmx movbe mwaitx pclmul popcnt prfchw rdpid rdpru rdrnd rdseed sha sse4a wbnoinvd "
-        "x87 xsavec xsaveopt xsaves"
+        "adx aes avx2 bmi bmi2 clflushopt clwb clzero cmov crc32 cx16 f16c fma fsgsbase fxsr lzcnt "
+        "mmx movbe mwaitx pclmul popcnt prfchw rdpid rdpru rdrnd rdseed sha sse4a wbnoinvd x87 "
+        "xsavec xsaveopt xsaves"
     ),
     "znver3": (
         "adx bmi bmi2 clflushopt clwb clzero cmov crc32 cx16 f16c fma fsgsbase fxsr invpcid lzcnt "
@@ -341,8 +336,8 @@ CPUS = {
         "adx avx512bf16 avx512bitalg avx512cd avx512dq avx512ifma avx512vbmi avx512vbmi2 avx512vl "
         "avx512vnni avx512vp2intersect avx512vpopcntdq avxvnni bmi bmi2 clflushopt clwb clzero "
         "cmov crc32 cx16 fsgsbase fxsr gfni invpcid lzcnt mmx movbe movdir64b movdiri mwaitx pku "
-        "popcnt prefetchi prfchw rdpid rdpru rdrnd rdseed sha shstk sse4a vaes vpclmulqdq "
-        "wbnoinvd x87 xsavec xsaveopt xsaves"
+        "popcnt prefetchi prfchw rdpid rdpru rdrnd rdseed sha shstk sse4a vaes vpclmulqdq wbnoinvd "
+        "x87 xsavec xsaveopt xsaves"
     ),
 }
 
