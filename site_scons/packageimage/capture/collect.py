@@ -11,6 +11,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from ..model.method_key import type_text
 from . import numba_bridge as bridge
 from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX, CanonicalNames, Library
 
@@ -30,9 +31,14 @@ class Omission:
     reason: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Capture:
-    """What the serialize stage writes."""
+    """What the serialize stage writes.
+
+    partitions: bitcode; entries: each partition's symbols whose addresses the loader needs;
+    entry_owners: the function behind each; table and blobs: the method table; modules: whose
+    functions were compiled in.
+    """
 
     partitions: list[bytes]
     entries: list[list[str]]
@@ -40,8 +46,7 @@ class Capture:
     table: dict[str, Any]
     blobs: list[bytes]
     omitted: list[Omission]
-    owners: set[str] = field(default_factory=set)
-    foreign_modules: set[str] = field(default_factory=set)
+    modules: set[str]
 
 
 class _Blobs:
@@ -80,147 +85,154 @@ def is_internal(method: bridge.Method) -> bool:
 
 def collect(recorder: bridge.Recorder, partitions: int) -> Capture:
     """Build the capture of everything that was recorded, in `partitions` modules."""
-    names = CanonicalNames(recorder.owner_of)
-    capture = Capture([], [], {}, {}, [], [])
-    blobs = _Blobs()
-    rows: dict[str, dict[str, Any]] = {}
-    environments: dict[str, list[Any]] = {}
-    frozen: dict[tuple[str, str, str], int] = {}
-    kept: dict[str, bridge.Method] = {}
-    libraries: dict[str, Library] = {}
-    linkable: set[str] = set()
-
+    collector = _Collector(recorder)
     for method in recorder.methods:
-        if is_internal(method):
-            continue
-        library = recorder.library(method.result.library)
-        reason = (
-            method.unkeyable or "Numba kept no code for it"
-            if library is None
-            else reason_to_omit(recorder, method, library)
-        )
+        if not is_internal(method):
+            collector.consider(method)
+    return collector.finish(partitions)
+
+
+class _Collector:
+    """Sorts methods into those that are kept and those that are left out."""
+
+    def __init__(self, recorder: bridge.Recorder) -> None:
+        self.recorder = recorder
+        self.names = CanonicalNames(recorder.owner_of)
+        self.kept: dict[str, bridge.Method] = {}
+        self.libraries: dict[str, Library] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.linkable: set[str] = set()
+        self.omitted: set[Omission] = set()
+        self.modules: set[str] = set()
+        self._blobs = _Blobs()
+        self._environments: dict[str, list[Any]] = {}
+        self._frozen: dict[tuple[str, str, str], int] = {}
+
+    def consider(self, method: bridge.Method) -> None:
+        """Keep the method, or note why not."""
+        library = self.recorder.library(method.result.library)
+        if library is None:
+            self._omit(method, method.unkeyable or "Numba kept no code for it")
+            return
+        reason = reason_to_omit(self.recorder, method, library)
         if reason is None and not method.entries:
-            reason = None if method.kind == "ufunc" else "it has no entry point"
-            if reason is None:
-                continue  # a ufunc's core without a loop: nobody can call it
-        row: dict[str, Any] = {}
-        if reason is None:
-            assert library is not None
-            try:
-                row = _row(recorder, names, method, library, blobs, environments, frozen)
-            except Exception as error:  # whatever a foreign object's pickling raises is the reason
-                reason = f"it refers to what can't be kept: {_one_line(error)}"
+            if method.kind == "ufunc":
+                return  # a ufunc's core for which no loop was built: nobody can call it
+            reason = "it has no entry point"
         if reason is not None:
-            capture.omitted.append(
-                Omission(
-                    method.name,
-                    "(" + ", ".join(str(item) for item in method.argument_types) + ")",
-                    reason,
-                )
-            )
-            continue
-        key = method.key
-        if key in rows:
+            self._omit(method, reason)
+            return
+        try:
+            row = self._row(method, library)
+        except Exception as error:  # whatever a foreign object's pickling raises is the reason
+            self._omit(method, f"it refers to what can't be kept: {_one_line(error)}")
+            return
+        if method.key in self.kept:
             # The same function and types once more, from a second dispatcher or ufunc of one
             # function: it may have been wrapped in other ways.
             for role, entry in method.entries.items():
-                kept[key].entries.setdefault(role, entry)
+                self.kept[method.key].entries.setdefault(role, entry)
         else:
-            rows[key] = row
-            kept[key] = method
-            libraries[key] = library
-        linkable.update(symbol for symbol in (row["symbol"], row["generator"]) if symbol)
-        capture.owners.add(method.owner)
-        for function in recorder.functions_of(library):
-            capture.foreign_modules.add(function.__module__ or "")
+            self.kept[method.key] = method
+            self.libraries[method.key] = library
+            self.rows[method.key] = row
+        self.linkable.update(symbol for symbol in (row["symbol"], row["generator"]) if symbol)
+        for function in self.recorder.functions_of(library):
+            self.modules.add(function.__module__ or "")
 
-    _assemble(capture, names, kept, libraries, linkable, partitions)
-    position = {
-        symbol: [index, position]
-        for index, entries in enumerate(capture.entries)
-        for position, symbol in enumerate(entries)
-    }
-    for key, row in rows.items():
-        roles = sorted(kept[key].entries.items())
-        row["roles"] = {role: names.symbol(name) for role, (_, name) in roles}
-        row["entries"] = {role: position[symbol] for role, symbol in row["roles"].items()}
-    capture.table = {
-        "format": 1,
-        "methods": dict(sorted(rows.items())),
-        "environments": dict(sorted(environments.items())),
-        "globals": [list(item) for item in frozen],
-    }
-    capture.blobs = blobs.items
-    capture.omitted = sorted(set(capture.omitted), key=lambda o: (o.function, o.signature))
-    return capture
+    def _omit(self, method: bridge.Method, reason: str) -> None:
+        signature = "(" + ", ".join(str(item) for item in method.argument_types) + ")"
+        self.omitted.add(Omission(method.name, signature, reason))
 
+    def finish(self, partitions: int) -> Capture:
+        """Link the modules and complete the method table with where each entry went."""
+        modules, entries = _assemble(
+            self.names, self.kept, self.libraries, self.linkable, partitions
+        )
+        position = {
+            symbol: [index, position]
+            for index, symbols in enumerate(entries)
+            for position, symbol in enumerate(symbols)
+        }
+        owners: dict[str, str] = {}
+        for key, row in sorted(self.rows.items()):
+            method = self.kept[key]
+            roles = sorted(method.entries.items())
+            row["roles"] = {role: self.names.symbol(name) for role, (_, name) in roles}
+            row["entries"] = {role: position[symbol] for role, symbol in row["roles"].items()}
+            for symbol in row["roles"].values():
+                owners.setdefault(symbol, method.shown)
+        return Capture(
+            partitions=modules,
+            entries=entries,
+            entry_owners=owners,
+            table={
+                "format": 1,
+                "methods": dict(sorted(self.rows.items())),
+                "environments": dict(sorted(self._environments.items())),
+                "globals": [list(item) for item in self._frozen],
+            },
+            blobs=self._blobs.items,
+            omitted=sorted(self.omitted, key=lambda o: (o.function, o.signature, o.reason)),
+            modules=self.modules,
+        )
 
-def _row(
-    recorder: bridge.Recorder,
-    names: CanonicalNames,
-    method: bridge.Method,
-    library: Library,
-    blobs: _Blobs,
-    environments: dict[str, list[Any]],
-    frozen: dict[tuple[str, str, str], int],
-) -> dict[str, Any]:
-    result = method.result
-    descriptor = result.fndesc
-    libraries = {id(library): library}
-    for entry_library, _ in method.entries.values():
-        libraries.setdefault(id(entry_library), entry_library)
-    slots: set[str] = set()
-    references: set[str] = set()
-    init = {
-        (function.__module__, function.__qualname__)
-        for function in set(result.reload_init) | set(result.library._reload_init)
-    }
-    for part in libraries.values():
-        use = bridge.slot_use(part, result.environment, bool(result.objectmode), names.symbol)
-        for slot, module, constants in use.environments:
-            environments[slot] = [module, None if constants is None else blobs.add(constants)]
-            slots.add(slot)
-        references.update(use.references)
-        if use.threads:
-            init.update(map(tuple, bridge.THREAD_INIT))
-    own_environment = result.environment
-    return {
-        "kind": method.kind,
-        "module": descriptor.modname,
-        "qualname": method.function.__qualname__,
-        "signature": method.arguments_text,
-        "declared": None
-        if method.declared_return is None
-        else bridge.return_type_text(method.declared_return),
-        "return": blobs.add(bridge.dumps(result.signature.return_type)),
-        "objectmode": bool(result.objectmode),
-        "symbol": names.symbol(descriptor.mangled_name),
-        "generator": _generator_symbol(result, names),
-        "environment": names.symbol(own_environment.env_name) if own_environment else None,
-        "environments": sorted(slots),
-        "references": sorted(references),
-        "noalias": bool(descriptor.noalias),
-        "arguments": list(descriptor.args),
-        "init": sorted(map(list, init)),
-        "globals": _globals_of(recorder, library, frozen),
-    }
+    def _row(self, method: bridge.Method, library: Library) -> dict[str, Any]:
+        """The method's row of the table. Raises what pickling its parts raises."""
+        names, result = self.names, method.result
+        descriptor = result.fndesc
+        parts = {id(library): library}
+        for entry_library, _ in method.entries.values():
+            parts.setdefault(id(entry_library), entry_library)
+        environments: set[str] = set()
+        references: set[str] = set()
+        init = {
+            (function.__module__, function.__qualname__)
+            for function in set(result.reload_init) | set(result.library._reload_init)
+        }
+        for part in parts.values():
+            use = bridge.slot_use(part, result.environment, bool(result.objectmode), names.symbol)
+            for slot, module, constants in use.environments:
+                blob = None if constants is None else self._blobs.add(constants)
+                self._environments[slot] = [module, blob]
+                environments.add(slot)
+            references.update(use.references)
+            if use.threads:
+                init.add(bridge.THREAD_INIT)
+        own = result.environment
+        declared = method.declared_return
+        return {
+            "kind": method.kind,
+            "module": descriptor.modname,
+            "qualname": method.function.__qualname__,
+            "signature": method.arguments_text,
+            "declared": None if declared is None else type_text(declared),
+            "return": self._blobs.add(bridge.dumps(result.signature.return_type)),
+            "objectmode": bool(result.objectmode),
+            "symbol": names.symbol(descriptor.mangled_name),
+            "generator": self._generator_symbol(result),
+            "environment": names.symbol(own.env_name) if own else None,
+            "environments": sorted(environments),
+            "references": sorted(references),
+            "noalias": bool(descriptor.noalias),
+            "arguments": list(descriptor.args),
+            "init": sorted(map(list, init)),
+            "globals": self._globals_of(library),
+        }
 
+    def _generator_symbol(self, result: Any) -> str | None:
+        """The function that resumes a generator, for JIT code that iterates over it."""
+        descriptor = bridge.generator_descriptor(result)
+        return None if descriptor is None else self.names.symbol(descriptor.llvm_func_name)
 
-def _generator_symbol(result: Any, names: CanonicalNames) -> str | None:
-    """The function that resumes a generator, for JIT code that iterates over it."""
-    descriptor = bridge.generator_descriptor(result)
-    return None if descriptor is None else names.symbol(descriptor.llvm_func_name)
-
-
-def _globals_of(
-    recorder: bridge.Recorder, library: Library, frozen: dict[tuple[str, str, str], int]
-) -> list[int]:
-    """Indices of the global values that a method and its callees froze."""
-    wanted: set[tuple[str, str, str]] = set()
-    for function in recorder.functions_of(library):
-        for (module, name), digest in recorder.frozen.get(function, {}).items():
-            wanted.add((module, name, digest))
-    return [frozen.setdefault(item, len(frozen)) for item in sorted(wanted)]
+    def _globals_of(self, library: Library) -> list[int]:
+        """Indices of the global values that a method and its callees froze."""
+        wanted = {
+            (module, name, digest)
+            for function in self.recorder.functions_of(library)
+            for (module, name), digest in self.recorder.frozen.get(function, {}).items()
+        }
+        return [self._frozen.setdefault(item, len(self._frozen)) for item in sorted(wanted)]
 
 
 @dataclass
@@ -232,35 +244,30 @@ class _Partition:
 
 
 def _assemble(
-    capture: Capture,
     names: CanonicalNames,
     kept: dict[str, bridge.Method],
     libraries: dict[str, Library],
     linkable: set[str],
     partitions: int,
-) -> None:
-    """Link the libraries of each partition into one module with the entries left external.
+) -> tuple[list[bytes], list[list[str]]]:
+    """Each partition's bitcode and its entries, which are left external in it.
 
     `kept` are the methods by key, `libraries` their core libraries. What JIT code calls directly
     (`linkable`) stays in the bitcode although nothing in it may call it; all else is kept only
     where an entry needs it.
     """
     bins = [_Partition() for _ in range(partitions)]
-    owner: set[str] = set()
+    placed: set[str] = set()
     for key in sorted(kept):
-        method = kept[key]
         part = bins[_partition_of(libraries[key], names, partitions)]
         part.libraries[names.content_hash(libraries[key])] = libraries[key]
-        for library, name in method.entries.values():
+        for library, name in kept[key].entries.values():
             symbol = names.symbol(name)
             part.libraries[names.content_hash(library)] = library
-            if symbol not in owner:
-                owner.add(symbol)
+            if symbol not in placed:
+                placed.add(symbol)
                 part.entries[symbol] = names.content_hash(library)
-                capture.entry_owners[symbol] = method.shown
-    for part in bins:
-        capture.partitions.append(_link(part, names, linkable))
-        capture.entries.append(sorted(part.entries))
+    return [_link(part, names, linkable) for part in bins], [sorted(part.entries) for part in bins]
 
 
 def _link(part: _Partition, names: CanonicalNames, linkable: set[str]) -> bytes:

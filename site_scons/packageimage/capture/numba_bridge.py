@@ -19,6 +19,7 @@ import functools
 import hashlib
 import io
 import pickle
+import sys
 import types as python_types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -57,12 +58,12 @@ from ..model.method_key import (
     lives_in_its_module,
     options_text,
     short_digest,
-    type_text,
     value_text,
 )
 from .references import UnnamedObject, find_address, find_object
 from .symbols import ENVIRONMENT_PREFIX, UNRESOLVED_PREFIX, Library, tags
 
+_C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
 SUPPORTED_NUMBA = ((0, 67), (0, 68))
 BASE_PACKAGES = frozenset({"numba", "numpy", "llvmlite"})
 LARGE_ARRAY_BYTES = 10**6  # numba.core.base.make_constant_array freezes smaller ones into the code
@@ -289,8 +290,6 @@ def _is_jitted(value: object) -> bool:
 
 
 def _is_standard(module: python_types.ModuleType) -> bool:
-    import sys
-
     return module.__name__.partition(".")[0] in sys.stdlib_module_names
 
 
@@ -480,7 +479,7 @@ def _hook_slots(recorder: Recorder, slots: _Slots) -> None:
 
 def _function_address(value: Any) -> int | None:
     """The address of the C function that a global stands for, as Numba's types take it."""
-    if isinstance(value, ctypes._CFuncPtr):
+    if isinstance(value, _C_FUNCTION):
         return ctypes.cast(value, ctypes.c_void_p).value
     if isinstance(value, ccallback.CFunc):
         return value.address
@@ -759,8 +758,6 @@ class _Pickler(serialize.NumbaPickler):
 
 
 def _reference(kind: str, function: Any, wanted: Any) -> tuple | None:
-    import sys
-
     module = sys.modules.get(function.__module__ or "")
     found: Any = module
     for part in function.__qualname__.split("."):
@@ -775,13 +772,11 @@ def _place(kind: str, function: Any) -> tuple:
 
 
 def _jitclass_place(class_type: Any) -> tuple[str, str]:
-    import sys
-
     for method in class_type.methods.values():
-        module = sys.modules.get(method.__module__ or "")
-        for name, value in vars(module).items() if module else ():
+        name_of_module = method.__module__ or ""
+        for name, value in vars(sys.modules.get(name_of_module, object)).items():
             if getattr(value, "class_type", None) is class_type:
-                return module.__name__, name
+                return name_of_module, name
     raise pickle.PicklingError(f"jitclass {class_type.class_name} has no name at module level")
 
 
@@ -805,7 +800,7 @@ class SlotUse:
     threads: bool
 
 
-THREAD_INIT = [["numba.core.typed_passes", "_reload_parfors"]]
+THREAD_INIT = ("numba.core.typed_passes", "_reload_parfors")
 _THREAD_FUNCTIONS = frozenset(
     {
         "numba_parallel_for", "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched",
@@ -852,10 +847,6 @@ def generator_descriptor(result: Any) -> Any:
         return None
     known = cpu_target.target_context._generators.get(generator)
     return None if known is None else known[0]
-
-
-def return_type_text(numba_type: Any) -> str:
-    return type_text(numba_type)
 
 
 def target_layout() -> tuple[str, str]:

@@ -12,6 +12,7 @@ is told from the digits of an argument type that follows it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -142,7 +143,7 @@ class CanonicalNames:
             return
         own: dict[str, str] = {}
 
-        def masked(counter: str, pending: bool) -> str:
+        def masked(pending: bool, counter: str) -> str:
             if self._owner_of.get(counter) is library:
                 return own.setdefault(counter, f"self{len(own)}")
             # Mutual recursion refers to a function that is finished later: its content can't be
@@ -158,7 +159,7 @@ class CanonicalNames:
             else:
                 pending = name.startswith(UNRESOLVED_PREFIX)
                 value.name = replace_tags(
-                    _without_addresses(name), lambda c, p=pending: masked(c, p)
+                    _without_addresses(name), functools.partial(masked, pending)
                 )
         digest = hashlib.sha256(module.as_bitcode()).hexdigest()[:_HASH_LENGTH]
         library.content_hash = digest

@@ -92,7 +92,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     capture = collect.collect(recorder, request["partitions"])
     if not capture.table["methods"]:
         raise PackageImageError(_nothing_compiled(package, request, capture))
-    includes = source_includes(package, capture.foreign_modules, sys.modules)
+    includes = source_includes(package, capture.modules, sys.modules)
     manifest = {
         "format": 1,
         "package": package,
