@@ -53,7 +53,8 @@ LANES = {
         "mypy, strict for model/ and load/",
         [
             ["-m", "mypy", "--strict", "-p", "packageimage.model", "-p", "packageimage.load"],
-            ["-m", "mypy", "-p", "packageimage", "run.py"],
+            ["-m", "mypy", "-p", "packageimage", "-p", "site_tools.lld_flavors"],
+            ["-m", "mypy", "run.py"],
         ],
     ),
 }
