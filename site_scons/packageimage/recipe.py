@@ -59,7 +59,6 @@ class ImageFiles:
     package: str
     platform: str
     partitions: int
-    targets: int
 
     @property
     def capture_stem(self) -> str:
@@ -82,10 +81,6 @@ class ImageFiles:
 
     def object(self, partition: int, target: int) -> str:
         return f"{self.stem}.p{partition}.t{target}.o"
-
-    @property
-    def data(self) -> tuple[str, ...]:
-        return tuple(f"{self.stem}{suffix}" for suffix in DATA_SUFFIXES)
 
     def linked(self, suffix: str) -> str:
         return f"{self.stem}.linked{suffix}"

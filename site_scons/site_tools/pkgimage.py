@@ -180,7 +180,7 @@ def _package_image(
     )
     partitions = _partitions(env["PKGIMAGE_PARTITIONS"] if partitions is None else partitions)
     toolchain = _toolchain(env)
-    files = ImageFiles(f"{target}.pkgimage", package.name, str(platform), partitions, len(targets))
+    files = ImageFiles(f"{target}.pkgimage", package.name, str(platform), partitions)
     published = _published_files(env, depot, toolchain.base, package.name, platform, flags, targets)
     _claim(published[0], f"{package.name} for {platform} with the same flags and CPU targets")
 
