@@ -5,6 +5,7 @@ Which methods are kept, and why the others are not, is decided here; nothing is 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,14 +37,14 @@ class Capture:
     """What the serialize stage writes.
 
     partitions: bitcode; entries: each partition's symbols whose addresses the loader needs;
-    entry_owners: the function behind each; table and blobs: the method table; modules: whose
-    functions were compiled in.
+    entry_owners: the function behind each; methods: the blob that holds each method's row, by key;
+    modules: whose functions were compiled in.
     """
 
     partitions: list[bytes]
     entries: list[list[str]]
     entry_owners: dict[str, str]
-    table: dict[str, Any]
+    methods: dict[str, int]
     blobs: list[bytes]
     omitted: list[Omission]
     modules: set[str]
@@ -105,8 +106,6 @@ class _Collector:
         self.omitted: set[Omission] = set()
         self.modules: set[str] = set()
         self._blobs = _Blobs()
-        self._environments: dict[str, list[Any]] = {}
-        self._frozen: dict[tuple[str, str, str], int] = {}
 
     def consider(self, method: bridge.Method) -> None:
         """Keep the method, or note why not."""
@@ -166,11 +165,11 @@ class _Collector:
             partitions=modules,
             entries=entries,
             entry_owners=owners,
-            table={
-                "format": 1,
-                "methods": dict(sorted(self.rows.items())),
-                "environments": dict(sorted(self._environments.items())),
-                "globals": [list(item) for item in self._frozen],
+            methods={
+                key: self._blobs.add(
+                    json.dumps(row, sort_keys=True, separators=(",", ":")).encode()
+                )
+                for key, row in sorted(self.rows.items())
             },
             blobs=self._blobs.items,
             omitted=sorted(self.omitted, key=lambda o: (o.function, o.signature, o.reason)),
@@ -184,7 +183,7 @@ class _Collector:
         parts = {id(library): library}
         for entry_library, _ in method.entries.values():
             parts.setdefault(id(entry_library), entry_library)
-        environments: set[str] = set()
+        environments: dict[str, list[Any]] = {}
         references: set[str] = set()
         init = {
             (function.__module__, function.__qualname__)
@@ -194,8 +193,7 @@ class _Collector:
             use = bridge.slot_use(part, result.environment, bool(result.objectmode), names.symbol)
             for slot, module, constants in use.environments:
                 blob = None if constants is None else self._blobs.add(constants)
-                self._environments[slot] = [module, blob]
-                environments.add(slot)
+                environments[slot] = [slot, module, blob]
             references.update(use.references)
             if use.threads:
                 init.add(bridge.THREAD_INIT)
@@ -212,7 +210,7 @@ class _Collector:
             "symbol": names.symbol(descriptor.mangled_name),
             "generator": self._generator_symbol(result),
             "environment": names.symbol(own.env_name) if own else None,
-            "environments": sorted(environments),
+            "environments": [environments[slot] for slot in sorted(environments)],
             "references": sorted(references),
             "noalias": bool(descriptor.noalias),
             "arguments": list(descriptor.args),
@@ -225,14 +223,15 @@ class _Collector:
         descriptor = bridge.generator_descriptor(result)
         return None if descriptor is None else self.names.symbol(descriptor.llvm_func_name)
 
-    def _globals_of(self, library: Library) -> list[int]:
-        """Indices of the global values that a method and its callees froze."""
-        wanted = {
-            (module, name, digest)
-            for function in self.recorder.functions_of(library)
-            for (module, name), digest in self.recorder.frozen.get(function, {}).items()
-        }
-        return [self._frozen.setdefault(item, len(self._frozen)) for item in sorted(wanted)]
+    def _globals_of(self, library: Library) -> list[tuple[str, str, str]]:
+        """(module, name, digest) of the global values that a method and its callees froze."""
+        return sorted(
+            {
+                (module, name, digest)
+                for function in self.recorder.functions_of(library)
+                for (module, name), digest in self.recorder.frozen.get(function, {}).items()
+            }
+        )
 
 
 @dataclass
@@ -323,6 +322,10 @@ def _partition_of(library: Library, names: CanonicalNames, partitions: int) -> i
     if partitions == 1:
         return 0
     return int(names.circle(library), 16) % partitions
+
+
+def _json(row: dict[str, Any]) -> bytes:
+    return json.dumps(row, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import runpy
@@ -90,7 +91,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         for workload in request["workloads"]:
             _run_workload(workload)
     capture = collect.collect(recorder, request["partitions"])
-    if not capture.table["methods"]:
+    if not capture.methods:
         raise PackageImageError(_nothing_compiled(package, request, capture))
     includes = source_includes(package, capture.modules, sys.modules)
     manifest = {
@@ -102,12 +103,12 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         "includes": as_json(includes),
         "requires": requires(includes, package),
         "preferences": dict.fromkeys(PREFERENCES, ""),
-        "methods": len(capture.table["methods"]),
+        "methods": len(capture.methods),
         "omitted": [vars(o) for o in capture.omitted],
     }
     output = Path(request["output"])
     files: dict[str, bytes] = {
-        f"{output.name}.capture.bin": _frame(capture.table, capture.blobs),
+        f"{output.name}.capture.bin": _frame(capture.methods, capture.blobs),
         f"{output.name}.capture.json": _json(manifest),
         f"{output.name}.imported.json": _json({"files": imported_files(package, sys.modules)}),
     }
@@ -195,14 +196,15 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
 
 
-def _frame(table: dict[str, Any], blobs: list[bytes]) -> bytes:
-    """u64 length of the JSON, the JSON, the blobs; the JSON says where each blob lies."""
-    offsets = []
-    position = 0
-    for blob in blobs:
-        offsets.append([position, len(blob)])
-        position += len(blob)
-    text = json.dumps({**table, "blobs": offsets}, sort_keys=True, separators=(",", ":")).encode()
+def _frame(methods: dict[str, int], blobs: list[bytes]) -> bytes:
+    """u64 length of the JSON, the JSON, the blobs.
+
+    The JSON holds few containers, because what it holds is read in every process: `methods` maps a
+    key to the blob with its row, `blobs` lists the blobs' ends.
+    """
+    ends = list(itertools.accumulate(map(len, blobs)))
+    table = {"format": 1, "methods": methods, "blobs": ends}
+    text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
     return struct.pack("<Q", len(text)) + text + b"".join(blobs)
 
 

@@ -64,10 +64,16 @@ class Image:
         self.slots = slots
         self.slot_index = {name: index for index, name in enumerate(header.slots)}
         self._entries = self._entry_tables(table, header, target)
-        self.methods, self._blobs = _read_methods(
-            ctypes.string_at(table.methods, table.methods_size)
-        )
-        self.globals_seen: dict[int, object] = {}
+        # Left as text: a thousand parsed rows would set off Python's garbage collector, which
+        # takes 30 ms when Numba is loaded. A row is parsed when its method is asked for.
+        self._methods_data = ctypes.string_at(table.methods, table.methods_size)
+        (length,) = struct.unpack_from("<Q", self._methods_data)
+        self._blobs_start = 8 + length
+        index = json.loads(self._methods_data[8 : self._blobs_start])
+        self.methods: dict[str, int] = index["methods"]
+        self._blob_ends: list[int] = index["blobs"]
+        self._rows: dict[int, dict[str, Any]] = {}
+        self.globals_seen: dict[tuple[str, str], object] = {}
 
     @staticmethod
     def _entry_tables(table: _Table, header: Header, target: int) -> list[Any]:
@@ -96,7 +102,18 @@ class Image:
         return ctypes.addressof(self.slots) + index * ctypes.sizeof(ctypes.c_void_p)
 
     def blob(self, index: int) -> bytes:
-        return bytes(self._blobs(index))
+        """A byte string of the method table."""
+        start = self._blobs_start + (self._blob_ends[index - 1] if index else 0)
+        return self._methods_data[start : self._blobs_start + self._blob_ends[index]]
+
+    def row(self, key: str) -> dict[str, Any] | None:
+        """What the image says of a method (capture.collect), None when it has no such method."""
+        index = self.methods.get(key)
+        if index is None:
+            return None
+        if index not in self._rows:
+            self._rows[index] = json.loads(self.blob(index))
+        return self._rows[index]
 
     def bitcode(self) -> list[bytes]:
         """The LLVM bitcode of each partition, for JIT code that calls into the image."""
@@ -112,17 +129,3 @@ class Image:
             modules.append(module)
             position += size
         return modules
-
-
-def _read_methods(data: bytes) -> tuple[dict[str, Any], Any]:
-    """The method table and a function that gives its blobs."""
-    (length,) = struct.unpack_from("<Q", data)
-    table = json.loads(data[8 : 8 + length])
-    start = 8 + length
-    places = table["blobs"]
-
-    def blob(index: int) -> bytes:
-        offset, size = places[index]
-        return data[start + offset : start + offset + size]
-
-    return table, blob

@@ -230,7 +230,7 @@ class Bridge:
 
     def __init__(self, report: Callable[[str, str], None]) -> None:
         """`report` is told (method, reason) when an image has a method that can't be attached."""
-        self._methods: dict[str, Found] = {}
+        self._methods: dict[str, Image] = {}
         self._libraries: dict[int, ImageLibrary] = {}
         self._environments: dict[tuple[int, str], Any] = {}
         self._return_types: dict[tuple[int, int], Any] = {}
@@ -249,8 +249,8 @@ class Bridge:
             raise slots.UnboundSlot(", ".join(unknown))
         self._late += [(image, index, name) for index, name in missing]
         self._libraries[id(image)] = ImageLibrary(image)
-        for key, row in image.methods["methods"].items():
-            self._methods.setdefault(key, Found(image, row))
+        # Of two images with one method the one that was loaded first answers.
+        self._methods = {**dict.fromkeys(image.methods, image), **self._methods}
         if not self._installed:
             self._installed = True
             self._install()
@@ -271,10 +271,11 @@ class Bridge:
             key = key_of(kind, function, options, extra, arguments_text(arguments))
         except Unkeyable:
             return None
-        found = self._methods.get(key)
-        if found is None:
+        image = self._methods.get(key)
+        row = image.row(key) if image is not None else None
+        if image is None or row is None:
             return None
-        row = found.row
+        found = Found(image, row)
         if declared is not None and row["declared"] != type_text(declared):
             return None
         changed = self._changed_global(found)
@@ -286,15 +287,13 @@ class Bridge:
     def _changed_global(self, found: Found) -> str | None:
         """The first global value that is not what the code was compiled with."""
         image, row = found
-        table = image.methods["globals"]
         seen = image.globals_seen
-        for index in row["globals"]:
-            module, name, digest = table[index]
+        for module, name, digest in row["globals"]:
             namespace = vars(sys.modules[module]) if module in sys.modules else {}
             if name not in namespace:
                 return f"expected the global {module}.{name}, found none"
             value = namespace[name]
-            if index in seen and seen[index] is value:
+            if (module, name) in seen and seen[module, name] is value:
                 continue
             try:
                 text = value_text(value)
@@ -303,7 +302,7 @@ class Bridge:
             if short_digest(text.encode()) != digest:
                 return f"expected {module}.{name} as at build, found another value"
             if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
-                seen[index] = value
+                seen[module, name] = value
         return None
 
     # -- attaching -----------------------------------------------------------------------------
@@ -379,12 +378,10 @@ class Bridge:
             self._late = still_missing
 
     def _fill_environments(self, image: Image, row: dict[str, Any]) -> Any:
-        table = image.methods["environments"]
-        for name in row["environments"]:
+        for name, module_name, constants in row["environments"]:
             key = (id(image), name)
             if key in self._environments:
                 continue
-            module_name, constants = table[name]
             namespace: dict[str, Any] = {}
             if module_name is not None:
                 module = sys.modules.get(module_name)
