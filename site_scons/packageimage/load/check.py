@@ -30,11 +30,12 @@ class Session(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """An image that fits, not yet opened."""
+    """An image that fits, not yet opened. exact: its CPU target is made for this very CPU."""
 
     path: Path
     sidecar: Sidecar
     selection: Selection
+    exact: bool
 
     @property
     def rank(self) -> tuple[bool, int, int, int]:
@@ -43,13 +44,8 @@ class Candidate(NamedTuple):
         if self.selection.index is None:
             return (False, 0, 0, header.flags.opt_level)
         target = header.targets[self.selection.index]
-        row = self.selection.rows[self.selection.index]
-        return (
-            "made for this CPU" in row.why,
-            target.vector_bits,
-            len(target.features),
-            header.flags.opt_level,
-        )
+        features = len(target.features)
+        return (self.exact, target.vector_bits, features, header.flags.opt_level)
 
 
 RootFinder = Callable[[str], "Path | None"]
@@ -104,7 +100,10 @@ def examine(
     damaged = damage(image_path, sidecar)
     if damaged is not None:
         return reject(*damaged, "build the image again")
-    return Candidate(image_path, sidecar, selection)
+    exact = (
+        selection.index is not None and header.targets[selection.index].name == session.host.name
+    )
+    return Candidate(image_path, sidecar, selection, exact)
 
 
 def changed_include(

@@ -1,0 +1,153 @@
+"""The loader's checks, one by one and in order, on headers made for the purpose."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from packageimage.load.check import Candidate, Session, examine, preference_mismatch
+from packageimage.model.base_image import BaseImage
+from packageimage.model.cpu_selection import HostCPU, TargetRecord
+from packageimage.model.flags import CacheFlags
+from packageimage.model.header import Header, Include, encode, encode_sidecar
+from packageimage.model.rejection import Rejection
+
+BASE = BaseImage("cpython-311", "0.68.1", "0.50.0", "", "2.4.6")
+SOURCE = b"FACTOR = 2\n"
+IMAGE = b"\x7fELF not really"
+TARGETS = (
+    TargetRecord("generic", "x86-64", ("sse2",), 128),
+    TargetRecord("haswell", "haswell", ("avx2", "sse2"), 256),
+)
+HEADER = Header(
+    package="pkg",
+    build_id="0" * 64,
+    base=BASE,
+    platform="linux-x86_64",
+    flags=CacheFlags(opt_level=2),
+    targets=TARGETS,
+    partitions=(1,),
+    slots=(),
+    includes=(Include("pkg", "pkg/a.py", len(SOURCE), hashlib.sha256(SOURCE).hexdigest()),),
+    preferences=(("NUMBA_LLVM_REFPRUNE_PASS", ""),),
+)
+SESSION = Session(
+    "linux-x86_64", BASE, CacheFlags(opt_level=2), HostCPU("skylake", frozenset({"avx2", "sse2"}))
+)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_LLVM_REFPRUNE_PASS", raising=False)
+    (tmp_path / "src" / "pkg").mkdir(parents=True)
+    (tmp_path / "src" / "pkg" / "a.py").write_bytes(SOURCE)
+    (tmp_path / "depot" / "pkg").mkdir(parents=True)
+    return tmp_path
+
+
+def look(place, header=HEADER, session=SESSION, image=IMAGE, root="src"):
+    files = place / "depot" / "pkg" / "x.pki", place / "depot" / "pkg" / "x.pkgimage.so"
+    digest = hashlib.sha256(IMAGE).hexdigest()
+    files[0].write_bytes(encode_sidecar(encode(header), len(IMAGE), digest))
+    files[1].write_bytes(image)
+    found = place / root if root else None
+    return examine(*files, session, lambda package: found if package == "pkg" else None)
+
+
+def test_fits(place):
+    verdict = look(place)
+    assert isinstance(verdict, Candidate)
+    assert verdict.selection.index == 1
+    assert verdict.rank == (False, 256, 2, 2)
+
+
+def test_a_target_for_this_very_cpu_ranks_first(place):
+    exact = look(place, session=SESSION._replace(host=SESSION.host._replace(name="haswell")))
+    assert exact.rank > look(place).rank
+
+
+OTHER_SOURCE = (HEADER.includes[0]._replace(sha256="1" * 64),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"header": replace(HEADER, package="other")}, "header", "other"),
+        ({"header": replace(HEADER, platform="macos-arm64")}, "platform", "macos-arm64"),
+        (
+            {"session": SESSION._replace(base=replace(BASE, numba="0.67.0"))},
+            "base-image",
+            "numba: image has 0.68.1, session has 0.67.0",
+        ),
+        (
+            {"session": SESSION._replace(base=replace(BASE, python_abi="cpython-312"))},
+            "base-image",
+            "cpython-312",
+        ),
+        (
+            {"session": SESSION._replace(flags=CacheFlags(opt_level=3))},
+            "flags",
+            "session asks for at least 3",
+        ),
+        (
+            {"session": SESSION._replace(flags=CacheFlags(debug_level=1, opt_level=2))},
+            "flags",
+            "debug-level",
+        ),
+        (
+            {"session": SESSION._replace(host=HostCPU("486", frozenset()))},
+            "cpu-target",
+            "486 lacks",
+        ),
+        (
+            {"session": SESSION._replace(forced_target="znver4")},
+            "cpu-target",
+            "no target is called 'znver4'",
+        ),
+        ({"header": replace(HEADER, includes=OTHER_SOURCE)}, "include-changed", "pkg/a.py"),
+        ({"root": None}, "include-missing", "package pkg"),
+        ({"root": "elsewhere"}, "include-missing", "pkg/a.py"),
+        (
+            {"header": replace(HEADER, preferences=(("PATH", "nowhere"),))},
+            "preferences",
+            "PATH='nowhere'",
+        ),
+        ({"image": IMAGE + b"x"}, "image-size", f"{len(IMAGE) + 1} bytes"),
+        ({"image": b"x" * len(IMAGE)}, "checksum", hashlib.sha256(IMAGE).hexdigest()[:16]),
+    ],
+)
+def test_rejections(place, changes, kind, said):
+    verdict = look(place, **changes)
+    assert isinstance(verdict, Rejection)
+    assert verdict.kind.value == kind
+    assert said in str(verdict)
+    assert "\n" not in str(verdict)
+
+
+def test_the_cheapest_reason_comes_first(place):
+    """An image that misfits in every way is rejected for its platform, unopened."""
+    verdict = look(
+        place,
+        header=replace(HEADER, platform="windows-x86_64", includes=OTHER_SOURCE),
+        image=b"",
+        session=SESSION._replace(flags=CacheFlags(inline=False)),
+    )
+    assert verdict.kind.value == "platform"
+
+
+def test_missing_files(place):
+    verdict = look(place)
+    verdict.path.unlink()
+    header = verdict.path.with_name("x.pki")
+    again = examine(header, verdict.path, SESSION, lambda package: place / "src")
+    assert again.kind.value == "image-missing"
+    header.unlink()
+    again = examine(header, verdict.path, SESSION, lambda package: place / "src")
+    assert again.kind.value == "cannot-open"
+
+
+@pytest.mark.parametrize(
+    ("environ", "mismatch"),
+    [({}, False), ({"NUMBA_LLVM_REFPRUNE_PASS": ""}, False), ({"NUMBA_LLVM_REFPRUNE_PASS": "0"}, True)],
+)  # fmt: skip
+def test_preferences(environ, mismatch):
+    assert (preference_mismatch(HEADER, environ) is not None) == mismatch
