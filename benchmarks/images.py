@@ -42,12 +42,16 @@ def plain_environment(package: Package) -> Mapping[str, str]:
 def build(package: Package, depot: Path, cpu_targets: str, folder: Path) -> float:
     """Build the image of a package into a depot; the seconds it took.
 
-    SCons keeps its intermediate files in `folder`; a second build of the same does nothing.
+    Intermediate files are kept in `folder` instead of the user's cache; a second build of the same
+    does nothing.
     Raises processes.Failed with what the build said.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = ["-m", "packageimage", "build", package.name]
     arguments += ["--workload", str(package.workload), "--depot", str(depot)]
     arguments += ["--cpu-targets", cpu_targets]
-    environment = {"PYTHONPATH": search_path([LIBRARY, package.path])}
+    environment = {
+        "PYTHONPATH": search_path([LIBRARY, package.path]),
+        "XDG_CACHE_HOME": str(folder),
+    }
     return run(Command(tuple(arguments), folder, environment)).seconds
