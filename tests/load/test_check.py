@@ -147,7 +147,11 @@ def test_missing_files(place):
 
 @pytest.mark.parametrize(
     ("environ", "mismatch"),
-    [({}, False), ({"NUMBA_LLVM_REFPRUNE_PASS": ""}, False), ({"NUMBA_LLVM_REFPRUNE_PASS": "0"}, True)],
-)  # fmt: skip
+    [
+        ({}, False),
+        ({"NUMBA_LLVM_REFPRUNE_PASS": ""}, False),
+        ({"NUMBA_LLVM_REFPRUNE_PASS": "0"}, True),
+    ],
+)
 def test_preferences(environ, mismatch):
     assert (preference_mismatch(HEADER, environ) is not None) == mismatch
