@@ -26,7 +26,7 @@ def test_replaced_tags_keep_their_length():
 
 
 def _library(order: int, first: str, second: str) -> Library:
-    text = f'''
+    text = f"""
 define i64 @"_ZN1p1fB{len(first) + 1}v{first}Ex"(i64 %x) {{
   %y = call i64 @"_ZN1p1gB{len(second) + 1}v{second}Ex"(i64 %x)
   %z = load i64, ptr @".const.pickledata.140{first}"
@@ -37,16 +37,16 @@ define linkonce_odr i64 @"_ZN1p1gB{len(second) + 1}v{second}Ex"(i64 %x) {{
   ret i64 %x
 }}
 @".const.pickledata.140{first}" = private constant i64 7
-'''
+"""
     return Library(llvm.parse_assembly(text).as_bitcode(), order)
 
 
 def _callee(counter: str) -> Library:
-    text = f'''
+    text = f"""
 define i64 @"_ZN1p1gB{len(counter) + 1}v{counter}Ex"(i64 %x) {{
   ret i64 %x
 }}
-'''
+"""
     return Library(llvm.parse_assembly(text).as_bitcode(), 0)
 
 
@@ -67,10 +67,9 @@ def test_different_content_has_different_names():
     one, two = _library(0, "1", "2"), _callee("1")
     callee = _callee("2")
     name = "_ZN1p1fB2v1Ex"
-    assert (
-        CanonicalNames({"1": one, "2": callee}).symbol(name)
-        != CanonicalNames({"1": two, "2": callee}).symbol(name)
-    )
+    assert CanonicalNames({"1": one, "2": callee}).symbol(name) != CanonicalNames(
+        {"1": two, "2": callee}
+    ).symbol(name)
 
 
 def test_addresses_in_type_names_vanish():

@@ -74,12 +74,12 @@ OTHER_SOURCE = (HEADER.includes[0]._replace(sha256="1" * 64),)
         ({"header": replace(HEADER, package="other")}, "header", "other"),
         ({"header": replace(HEADER, platform="macos-arm64")}, "platform", "macos-arm64"),
         (
-            {"session": SESSION._replace(base=replace(BASE, numba="0.67.0"))},
+            {"session": SESSION._replace(base=BASE._replace(numba="0.67.0"))},
             "base-image",
             "numba: image has 0.68.1, session has 0.67.0",
         ),
         (
-            {"session": SESSION._replace(base=replace(BASE, python_abi="cpython-312"))},
+            {"session": SESSION._replace(base=BASE._replace(python_abi="cpython-312"))},
             "base-image",
             "cpython-312",
         ),

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 from packageimage.model.base_image import BaseImage, base_mismatch
@@ -16,12 +14,11 @@ def test_id_is_stable() -> None:
 
 
 def test_every_field_counts() -> None:
-    for field in fields(BaseImage):
-        value = getattr(BASE, field.name)
-        other = replace(BASE, **{field.name: value + (1 if isinstance(value, int) else "x")})
+    for name, value in BASE._asdict().items():
+        other = BASE._replace(**{name: value + (1 if isinstance(value, int) else "x")})
         assert other.id != BASE.id
         reason = base_mismatch(other, BASE)
-        assert reason is not None and field.name.replace("_", " ") in reason
+        assert reason is not None and name.replace("_", " ") in reason
     assert base_mismatch(BASE, BASE) is None
 
 

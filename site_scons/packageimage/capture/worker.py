@@ -23,6 +23,7 @@ from typing import Any
 from ..model.errors import PackageImageError
 from ..model.flags import CacheFlags, parse_flags
 
+METHODS_FORMAT = 2  # load.image reads it
 EXIT_USER_ERROR = 2
 EXIT_PACKAGE_ERROR = 3
 
@@ -203,7 +204,7 @@ def _frame(methods: dict[str, int], blobs: list[bytes]) -> bytes:
     key to the blob with its row, `blobs` lists the blobs' ends.
     """
     ends = list(itertools.accumulate(map(len, blobs)))
-    table = {"format": 1, "methods": methods, "blobs": ends}
+    table = {"format": METHODS_FORMAT, "methods": methods, "blobs": ends}
     text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
     return struct.pack("<Q", len(text)) + text + b"".join(blobs)
 

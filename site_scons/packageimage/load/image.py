@@ -16,6 +16,7 @@ from ..model.header import Header
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 1
+METHODS_FORMAT = 2  # capture.worker writes it
 
 
 class _Table(ctypes.Structure):
@@ -70,6 +71,10 @@ class Image:
         (length,) = struct.unpack_from("<Q", self._methods_data)
         self._blobs_start = 8 + length
         index = json.loads(self._methods_data[8 : self._blobs_start])
+        if index.get("format") != METHODS_FORMAT:
+            raise ImageError(
+                f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
+            )
         self.methods: dict[str, int] = index["methods"]
         self._blob_ends: list[int] = index["blobs"]
         self._rows: dict[int, dict[str, Any]] = {}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 RUNTIME_FORMAT = 1
 """The contract between images and our loader (exported table, slots, method table)."""
 
 
-@dataclass(frozen=True, slots=True)
-class BaseImage:
+class BaseImage(NamedTuple):
     """Versions as their distributions name them.
 
     python_abi: such as "cpython-311" (`sys.implementation.cache_tag`). llvm: may be empty where
@@ -29,9 +28,9 @@ class BaseImage:
         """SHA-256 in hexadecimal over all fields: the name of this base image."""
         # Names and lengths go in too, so that no two sets of values give the same text.
         parts = []
-        for field in fields(self):
-            value = str(getattr(self, field.name)).encode("utf-8", "surrogatepass")
-            parts.append(b"%s:%d:%s\n" % (field.name.encode("ascii"), len(value), value))
+        for name, field in self._asdict().items():
+            value = str(field).encode("utf-8", "surrogatepass")
+            parts.append(b"%s:%d:%s\n" % (name.encode("ascii"), len(value), value))
         return hashlib.sha256(b"pkgimage base image\n" + b"".join(parts)).hexdigest()
 
     def __str__(self) -> str:
@@ -45,9 +44,8 @@ class BaseImage:
 def base_mismatch(image: BaseImage, session: BaseImage) -> str | None:
     """Which parts differ, in words; None when the image fits the session."""
     reasons = [
-        f"{field.name.replace('_', ' ')}: image has {getattr(image, field.name) or 'none'}, "
-        f"session has {getattr(session, field.name) or 'none'}"
-        for field in fields(BaseImage)
-        if getattr(image, field.name) != getattr(session, field.name)
+        f"{name.replace('_', ' ')}: image has {has or 'none'}, session has {wants or 'none'}"
+        for name, has, wants in zip(BaseImage._fields, image, session, strict=True)
+        if has != wants
     ]
     return "; ".join(reasons) or None

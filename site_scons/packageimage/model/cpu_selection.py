@@ -7,7 +7,6 @@ header says which features each target needs, so no table of CPUs is read.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -34,11 +33,10 @@ class HostCPU(NamedTuple):
     features: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one target: usable means that the host can run it."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # not tuple.index
     name: str
     spec: str
     usable: bool
@@ -47,11 +45,10 @@ class Verdict:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The chosen target's index, or None; why; and a verdict for every target in order."""
 
-    index: int | None
+    index: int | None  # type: ignore[assignment]  # not tuple.index
     reason: str
     rows: tuple[Verdict, ...]
 

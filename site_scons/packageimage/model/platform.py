@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packageimage.model.errors import PackageImageError
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(NamedTuple):
     """One platform.
 
     triple: LLVM's. object_format: "elf", "macho" or "coff". arch: the CPU tables' name,

@@ -10,7 +10,6 @@ import importlib.metadata
 import json
 import sys
 import zlib
-from dataclasses import asdict
 
 from packageimage.model.errors import PackageImageError
 from packageimage.stages.base_image import measure_base_image
@@ -28,7 +27,7 @@ def measure(host_cpu: bool) -> dict[str, object]:
     versions["python"] = f"{sys.implementation.cache_tag}-{sys.platform}"
     versions["zlib"] = zlib.ZLIB_RUNTIME_VERSION
     result: dict[str, object] = {
-        "base": asdict(measure_base_image()),
+        "base": measure_base_image()._asdict(),
         "versions": versions,
         "search_path": [entry for entry in sys.path if entry],
     }
