@@ -15,9 +15,26 @@ __version__ = "0.1.0.dev0"
 __all__ = ["PackageImageError", "PackageImageWarning", "enable", "rejections"]
 
 if TYPE_CHECKING:
-    from .load.session import PackageImageWarning, enable
+    import os
+    from collections.abc import Iterable
+
+    from .load.session import PackageImageWarning, Session
     from .model.errors import PackageImageError
     from .model.rejection import Rejection
+
+
+def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
+    """Use package images in this process, from `depots` or the depot path. Idempotent.
+
+    Raises PackageImageError for a setting (PKGIMAGE, PKGIMAGE_FLAGS, ...) that can't be
+    understood, and in mode `strict` when an image of an imported package does not fit.
+    """
+    from .load.pause import garbage_collection_paused
+
+    with garbage_collection_paused():
+        from .load import session
+
+        return session.enable(depots)
 
 
 def rejections() -> list[Rejection]:
@@ -29,10 +46,10 @@ def rejections() -> list[Rejection]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("enable", "PackageImageWarning"):
-        from .load import session
+    if name == "PackageImageWarning":
+        from .load.session import PackageImageWarning
 
-        return getattr(session, name)
+        return PackageImageWarning
     if name == "PackageImageError":
         from .model.errors import PackageImageError
 

@@ -14,6 +14,7 @@ from ..model.errors import PackageImageError
 from ..model.flags import CacheFlags, Mode, flags_from_environment, parse_mode
 from ..model.platform import host_platform
 from ..model.rejection import Rejection, RejectionKind
+from .pause import garbage_collection_paused
 
 if TYPE_CHECKING:
     from .check import Candidate
@@ -65,12 +66,13 @@ class Session:
         if self.mode is Mode.NO or not self.flags.native_code:
             return
         rejections: list[Rejection] = []
-        for candidate in self._fitting(package, rejections):
-            rejection = self._open(package, candidate)
-            if rejection is None:
-                self.loaded[package] = candidate
-                break
-            rejections.append(rejection)
+        with garbage_collection_paused():
+            for candidate in self._fitting(package, rejections):
+                rejection = self._open(package, candidate)
+                if rejection is None:
+                    self.loaded[package] = candidate
+                    break
+                rejections.append(rejection)
         self.rejections += rejections
         if package not in self.loaded and rejections:
             self._refuse(max(rejections, key=lambda rejection: rejection.kind.order))
@@ -183,11 +185,7 @@ _current: Session | None = None
 
 
 def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
-    """Use package images in this process, from `depots` or the depot path. Idempotent.
-
-    Raises PackageImageError for a setting (PKGIMAGE, PKGIMAGE_FLAGS, ...) that can't be
-    understood, and in mode `strict` when an image of an imported package does not fit.
-    """
+    """See `packageimage.enable`."""
     global _current
     if _current is None:
         paths = None if depots is None else [Path(depot) for depot in depots]
