@@ -31,6 +31,9 @@ class Omission:
     signature: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.function}{self.signature}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Capture:

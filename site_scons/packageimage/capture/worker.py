@@ -116,6 +116,8 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     for index, bitcode in enumerate(capture.partitions):
         files[f"{output.name}.p{index}.bc"] = bitcode
     _write_all(output.parent, files)
+    for omission in capture.omitted:
+        print(f"pkgimage: {package}: not in the image: {omission}", file=sys.stderr)
 
 
 def _import_package(package: str) -> None:
@@ -183,8 +185,7 @@ def _nothing_compiled(package: str, request: dict[str, Any], capture: Any) -> st
         first = capture.omitted[0]
         return (
             f"expected a compiled function of {package!r} that an image can hold, found "
-            f"{len(capture.omitted)} that it can't, the first {first.function}{first.signature}: "
-            f"{first.reason}"
+            f"{len(capture.omitted)} that it can't, the first {first}"
         )
     ran = "its workload ran" if request["workloads"] else "it has no workload"
     return (

@@ -1,0 +1,125 @@
+"""The serialize stage as a command: what it writes, what it says, what it leaves behind."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from image_build import environment
+
+
+def serialize(tmp_path, source, workload, *more, **settings):
+    """Run the stage on package `pkg` made of `source`."""
+    (tmp_path / "src").mkdir(exist_ok=True)
+    (tmp_path / "src" / "pkg.py").write_text(source)
+    command = ["serialize", "--package", "pkg", "--path", str(tmp_path / "src")]
+    command += ["--output", str(tmp_path / "out" / "pkg")]
+    if workload is not None:
+        (tmp_path / "work.py").write_text(workload)
+        command += ["--workload", str(tmp_path / "work.py")]
+    return subprocess.run(
+        [sys.executable, "-m", "packageimage.stages", *command, *more],
+        env=environment(tmp_path, **settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def written(tmp_path):
+    return sorted(file.name for file in (tmp_path / "out").iterdir())
+
+
+ADDRESS = """
+import ctypes
+from numba import njit, types
+from numba.core.typing import cffi_utils
+
+functions = {"labs": ctypes.CDLL(None).labs}
+functions["labs"].argtypes = [ctypes.c_long]
+functions["labs"].restype = ctypes.c_long
+
+def make():
+    labs = functions["labs"]
+    @njit
+    def absolute(x):
+        return labs(x)
+    return absolute
+
+absolute = make()
+
+@njit
+def plain(x):
+    return x + 1
+"""
+
+
+def test_what_cannot_be_held_is_listed(tmp_path):
+    result = serialize(
+        tmp_path,
+        ADDRESS,
+        "import pkg\nfrom numba import njit\npkg.absolute(-3)\npkg.plain(1)\n"
+        "@njit\ndef own(x):\n    return x\nown(1)\n",
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.splitlines()
+    assert [line for line in lines if "__main__.own(int64): it is defined in the workload" in line]
+    (line,) = (line for line in lines if "absolute" in line)
+    assert line.startswith("pkgimage: pkg: not in the image: pkg.make.<locals>.absolute(int64): ")
+    manifest = json.loads((tmp_path / "out" / "pkg.capture.json").read_text())
+    assert manifest["methods"] == 1
+    assert {o["function"] for o in manifest["omitted"]} == {
+        "__main__.own",
+        "pkg.make.<locals>.absolute",
+    }
+
+
+PLAIN = "from numba import njit\n@njit\ndef f(x):\n    return x + 1\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "workload", "said"),
+    [
+        ("import missing_thing\n", None, "ModuleNotFoundError (traceback above)"),
+        ("raise SystemExit(3)\n", None, "found SystemExit"),
+        (PLAIN, "raise KeyError('x')\n", "found KeyError (traceback above)"),
+        (PLAIN, "import sys; sys.exit(4)\n", "found exit code 4"),
+        (PLAIN, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)\n", "found signal 11"),
+        (PLAIN, "import pkg\n", "at least one function, found none (its workload ran)"),
+        ("x = 1\n", None, "at least one function, found none (it has no workload)"),
+    ],
+)
+def test_mistakes(tmp_path, source, workload, said):
+    result = serialize(tmp_path, source, workload)
+    assert result.returncode == 2
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("pkgimage: error: expected ")
+    assert said in last
+    assert written(tmp_path) == ["pkg.workload.log"]
+    assert "capture/worker.py" not in result.stderr  # the user's frames only
+
+
+def test_same_bytes_whatever_the_hash_seed_and_the_caller(tmp_path):
+    source = PLAIN + "@njit\ndef g(s):\n    return f(len(s)), 'a' in s, {1: 2.0}[1]\n"
+    workload = "import pkg\npkg.g('abc')\n"
+    found = []
+    for name, seed in (("a", "1"), ("a folder of another name", "77")):
+        folder = tmp_path / name
+        folder.mkdir()
+        result = serialize(
+            folder,
+            source,
+            workload,
+            PYTHONHASHSEED=seed,
+            NUMBA_OPT="0",
+            LC_ALL="C",
+            TZ="Asia/Tokyo",
+        )
+        assert result.returncode == 0, result.stderr
+        found.append(
+            {
+                file: (folder / "out" / file).read_bytes()
+                for file in ("pkg.p0.bc", "pkg.capture.json", "pkg.capture.bin")
+            }
+        )
+    assert found[0] == found[1]
