@@ -5,6 +5,7 @@ Which methods are kept, and why the others are not, is decided here; nothing is 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass, field
@@ -228,13 +229,14 @@ class _Collector:
 
     def _globals_of(self, library: Library) -> list[tuple[str, str, str]]:
         """(module, name, digest) of the global values that a method and its callees froze."""
-        return sorted(
-            {
-                (module, name, digest)
-                for function in self.recorder.functions_of(library)
-                for (module, name), digest in self.recorder.frozen.get(function, {}).items()
-            }
-        )
+        frozen = sorted(set().union(*(part.frozen for part in library.with_callees())))
+        for (module, name, _), (other_module, other_name, _) in itertools.pairwise(frozen):
+            if (module, name) == (other_module, other_name):
+                raise LookupError(
+                    f"{module}.{name} had one value when a callee was compiled and another when "
+                    "its caller was"
+                )
+        return frozen
 
 
 @dataclass

@@ -27,6 +27,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
+import numpy
 from llvmlite import ir
 from numba.core import (
     base,
@@ -53,6 +54,7 @@ from ..model.errors import PackageImageError
 from ..model.method_key import (
     Unkeyable,
     arguments_text,
+    dispatcher_options,
     function_text,
     key_of,
     lives_in_its_module,
@@ -61,7 +63,7 @@ from ..model.method_key import (
     value_text,
 )
 from .references import UnnamedObject, find_address, find_object
-from .symbols import ENVIRONMENT_PREFIX, UNRESOLVED_PREFIX, Library, tags
+from .symbols import ENVIRONMENT_PREFIX, UNRESOLVED_PREFIX, Library, counters_or_name, tags
 
 _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
 SUPPORTED_NUMBA = ((0, 67), (0, 68))
@@ -117,6 +119,7 @@ class _Frame:
     """One compilation in progress: which Python functions went into it."""
 
     functions: list[python_types.FunctionType] = field(default_factory=list)
+    frozen: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 class Recorder:
@@ -129,9 +132,8 @@ class Recorder:
         self.unnamed_addresses: dict[str, str] = {}
         self.frames: list[_Frame] = []
         self.depth = 0
-        self.frozen: dict[python_types.FunctionType, dict[tuple[str, str], str]] = {}
         self._keepalive: list[Any] = []
-        self._pending_functions: dict[int, list[python_types.FunctionType]] = {}
+        self._lowered_in: dict[int, list[_Frame]] = {}
 
     def keep(self, thing: Any) -> None:
         """Hold on to an object whose id is used as a key."""
@@ -151,15 +153,16 @@ class Recorder:
     # -- called by the hooks -------------------------------------------------------------------
 
     def on_lower(self, numba_library: Any) -> None:
+        """A function is being put into a library by the innermost compilation."""
         if self.frames:
-            pending = self._pending_functions.setdefault(id(numba_library), [])
+            frames = self._lowered_in.setdefault(id(numba_library), [])
             self.keep(numba_library)
-            for function in self.frames[-1].functions:
-                if function not in pending:
-                    pending.append(function)
+            if self.frames[-1] not in frames:
+                frames.append(self.frames[-1])
 
     def on_finalize(self, numba_library: Any) -> None:
         module = numba_library._final_module
+        frames = self._lowered_in.get(id(numba_library), [])
         library = Library(
             bitcode=module.as_bitcode(),
             order=len(self.libraries),
@@ -168,7 +171,8 @@ class Recorder:
                 for linked in numba_library._linking_libraries
                 if (known := self.library(linked)) is not None
             ],
-            functions=self._pending_functions.get(id(numba_library), []),
+            functions=list(dict.fromkeys(f for frame in frames for f in frame.functions)),
+            frozen=set().union(*(frame.frozen for frame in frames)),
             dynamic_globals=[
                 value.name
                 for value in module.global_variables
@@ -185,14 +189,15 @@ class Recorder:
         self.libraries[id(numba_library)] = library
         for function in module.functions:
             if not function.is_declaration:
-                for _, _, counter in tags(function.name):
+                for counter in counters_or_name(function.name):
                     self.owner_of.setdefault(counter, library)
 
     def on_function(self, function: python_types.FunctionType) -> None:
+        """The innermost compilation has read a Python function, to compile or to inline it."""
         if self.frames:
             self.frames[-1].functions.append(function)
-        if (function.__module__ or "").partition(".")[0] not in BASE_PACKAGES:
-            self.frozen.setdefault(function, {}).update(_frozen_globals(function))
+            if (function.__module__ or "").partition(".")[0] not in BASE_PACKAGES:
+                self.frames[-1].frozen |= _frozen_globals(function)
 
     def add(self, method: Method) -> None:
         try:
@@ -202,7 +207,8 @@ class Recorder:
                 method.function,
                 method.options,
                 method.extra,
-                method.arguments_text,
+                method.argument_types,
+                method.declared_return,
             )
         except Unkeyable as error:
             method.unkeyable = str(error)
@@ -251,13 +257,13 @@ class Recorder:
             self.frames.pop()
 
 
-def _frozen_globals(function: python_types.FunctionType) -> dict[tuple[str, str], str]:
-    """Globals that a function names, with their values as text.
+def _frozen_globals(function: python_types.FunctionType) -> set[tuple[str, str, str]]:
+    """(module, name, digest of its value now) of the globals that a function names.
 
     Numba freezes a global's value into the code.  A value without a text (an open file) can't be
     frozen either; a module stands for the attributes of it that the function names.
     """
-    found: dict[tuple[str, str], str] = {}
+    found: set[tuple[str, str, str]] = set()
     namespace = function.__globals__
     if not lives_in_its_module(function):
         return found  # its globals are in its key, see function_text
@@ -270,23 +276,21 @@ def _frozen_globals(function: python_types.FunctionType) -> dict[tuple[str, str]
                 continue
             for attribute in _names_in(function.__code__):
                 if attribute in vars(value):
-                    _note(found, value.__name__, attribute, vars(value)[attribute])
+                    found |= _frozen(value.__name__, attribute, vars(value)[attribute])
         else:
-            _note(found, function.__module__, name, value)
+            found |= _frozen(function.__module__, name, value)
     return found
 
 
-def _note(found: dict, module: str, name: str, value: object) -> None:
-    if isinstance(value, python_types.ModuleType) or (callable(value) and not _is_jitted(value)):
-        return
-    if getattr(value, "nbytes", 0) > LARGE_ARRAY_BYTES:
-        return  # used in place through a slot, never frozen
-    with contextlib.suppress(Unkeyable):
-        found[module, name] = short_digest(value_text(value).encode())
-
-
-def _is_jitted(value: object) -> bool:
-    return isinstance(value, (dispatcher.Dispatcher, ccallback.CFunc))
+def _frozen(module: str, name: str, value: object) -> set[tuple[str, str, str]]:
+    if isinstance(value, python_types.ModuleType):
+        return set()
+    if isinstance(value, numpy.ndarray) and value.nbytes > LARGE_ARRAY_BYTES:
+        return set()  # used in place through a slot, never frozen
+    try:
+        return {(module, name, short_digest(value_text(value).encode()))}
+    except Unkeyable:
+        return set()
 
 
 def _is_standard(module: python_types.ModuleType) -> bool:
@@ -572,7 +576,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
     _replace(
         dispatcher.Dispatcher,
         "compile",
-        dispatcher_compile("function", lambda d: options_text(d.targetoptions)),
+        dispatcher_compile("function", dispatcher_options),
     )
     for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
         _replace(lifted, "compile", dispatcher_compile("lifted", lambda d: ""))

@@ -42,6 +42,16 @@ def tags(name: str) -> Iterator[tuple[int, int, str]]:
             yield match.start(), match.end() + length, counter
 
 
+def counters_or_name(name: str) -> list[str]:
+    """What tells a symbol from others of its name: its counters, or its address, or nothing.
+
+    A generator's resume function has no counter; the address of the generator in its argument's
+    type is all that is unique, and the whole name stands for it.
+    """
+    counters = [counter for _, _, counter in tags(name)]
+    return counters or ([name] if _ADDRESS.search(name) else [])
+
+
 def replace_tags(name: str, replacement: Callable[[str], str]) -> str:
     """The name with every counter replaced, the tags' length prefixes kept true."""
     parts = []
@@ -61,6 +71,7 @@ class Library:
     order: int
     links: list[Library] = field(default_factory=list)
     functions: list = field(default_factory=list)
+    frozen: set[tuple[str, str, str]] = field(default_factory=set)  # module, global, digest
     dynamic_globals: list[str] = field(default_factory=list)
     recursive: list[str] = field(default_factory=list)  # counters of what it calls in a circle
     content_hash: str = ""
@@ -85,7 +96,7 @@ class CanonicalNames:
         self._owner_of = owner_of
         self._names: dict[str, str] = {}
         self._counters_of: dict[int, list[str]] = {}
-        for counter in sorted(owner_of, key=int):
+        for counter in sorted(owner_of, key=lambda known: (len(known), known)):
             self._counters_of.setdefault(id(owner_of[counter]), []).append(counter)
 
     def counter_name(self, counter: str) -> str:
@@ -103,7 +114,13 @@ class CanonicalNames:
         """The canonical name of a global symbol."""
         if name.startswith(HASH_SECRET_PREFIX):
             return VALUE_PREFIX + name
-        return replace_tags(_without_addresses(name), self.counter_name)
+        return self._named(name, self.counter_name)
+
+    @staticmethod
+    def _named(name: str, counter_name: Callable[[str], str]) -> str:
+        if counters_or_name(name) == [name]:
+            return f"{_without_addresses(name)}.{counter_name(name)}"
+        return replace_tags(_without_addresses(name), counter_name)
 
     def content_hash(self, library: Library) -> str:
         """What names a library: equal for two libraries exactly when their code is."""
@@ -158,9 +175,7 @@ class CanonicalNames:
                 value.name = f"local{index}"
             else:
                 pending = name.startswith(UNRESOLVED_PREFIX)
-                value.name = replace_tags(
-                    _without_addresses(name), functools.partial(masked, pending)
-                )
+                value.name = self._named(name, functools.partial(masked, pending))
         digest = hashlib.sha256(module.as_bitcode()).hexdigest()[:_HASH_LENGTH]
         library.content_hash = digest
         for counter, position in own.items():

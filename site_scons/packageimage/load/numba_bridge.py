@@ -49,11 +49,10 @@ from ..model.base_image import BaseImage
 from ..model.cpu_selection import HostCPU
 from ..model.method_key import (
     Unkeyable,
-    arguments_text,
+    dispatcher_options,
     key_of,
     options_text,
     short_digest,
-    type_text,
     value_text,
 )
 from . import process, slots
@@ -233,6 +232,7 @@ class Bridge:
         self._methods: dict[str, Image] = {}
         self._libraries: dict[int, ImageLibrary] = {}
         self._environments: dict[tuple[int, str], Any] = {}
+        self._references: dict[tuple[int, str], tuple[int, Any]] = {}
         self._return_types: dict[tuple[int, int], Any] = {}
         self._initialised: set[tuple[str, str]] = set()
         self._late: list[tuple[Image, int, str]] = []
@@ -268,7 +268,7 @@ class Bridge:
     ) -> Found | None:
         """The method for a request, when an image holds it and its frozen values still hold."""
         try:
-            key = key_of(kind, function, options, extra, arguments_text(arguments))
+            key = key_of(kind, function, options, extra, arguments, declared)
         except Unkeyable:
             return None
         image = self._methods.get(key)
@@ -276,8 +276,6 @@ class Bridge:
         if image is None or row is None:
             return None
         found = Found(image, row)
-        if declared is not None and row["declared"] != type_text(declared):
-            return None
         changed = self._changed_global(found)
         if changed is not None:
             self._report(f"{row['module']}.{row['qualname']}", changed)
@@ -397,34 +395,39 @@ class Bridge:
                 image.slots[index] = id(env)
         for name in row["references"]:
             index = image.slot_index.get(name)
-            if index is not None:
-                image.slots[index] = self._reference(image, name)
+            if index is None:
+                continue
+            address, keep = self._reference(name)
+            # Code that was attached before has the first object, as code of the JIT would.
+            known = self._references.setdefault((id(image), name), (address, keep))
+            if known[0] != address:
+                raise CannotAttach(f"expected {name}, found another object than at first")
+            image.slots[index] = address
         own = row["environment"]
         return self._environments.get((id(image), own)) if own else None
 
-    def _reference(self, image: Image, name: str) -> int:
-        """The value of a slot that refers to an object of a module."""
+    def _reference(self, name: str) -> tuple[int, Any]:
+        """The value of a slot that refers to an object of a module, and what keeps it alive."""
         prefix, module_name, attribute, *shape = name.split(":")
         module = sys.modules.get(module_name)
-        try:
-            value = vars(module)[attribute]
-        except (KeyError, TypeError):
-            raise CannotAttach(f"expected {module_name}.{attribute}, found none") from None
-        self._environments[id(image), name] = value  # keeps it alive as long as the slot
+        if module is None or attribute not in vars(module):
+            raise CannotAttach(f"expected {module_name}.{attribute}, found none")
+        value = vars(module)[attribute]
         if prefix.startswith(slots.ARRAY):
-            found = f"{value.dtype.str}{value.shape}{value.strides}".replace(" ", "")
+            found = "none"
+            if isinstance(value, numpy.ndarray):
+                found = f"{value.dtype.str}{value.shape}{value.strides}".replace(" ", "")
             if [found] != shape:
                 raise CannotAttach(f"expected {module_name}.{attribute} {shape}, found {found}")
-            return value.ctypes.data if prefix.endswith("data") else id(value)
+            return (value.ctypes.data if prefix.endswith("data") else id(value)), value
         if prefix.endswith("function"):
-            return _function_address(value)
+            return _function_address(value), value
         if prefix.endswith("jitclass"):
             from numba.experimental.jitclass import boxing
 
             box = boxing._specialize_box(value.class_type.instance_type)
-            self._environments[id(image), name] = box
-            return id(box)
-        return id(value)
+            return id(box), box
+        return id(value), value
 
     def _return_type(self, image: Image, index: int) -> Any:
         key = (id(image), index)
@@ -474,7 +477,7 @@ class Bridge:
         def compile(this: Any, sig: Any) -> Any:
             if this._can_compile:
                 entry = self._attach(
-                    this, "function", sig, this.py_func, options_text(this.targetoptions), ""
+                    this, "function", sig, this.py_func, dispatcher_options(this), ""
                 )
                 if entry is not None:
                     return entry

@@ -95,7 +95,9 @@ def value_text(value: object, depth: int = 0) -> str:
     if isinstance(value, types.ModuleType):
         return f"module:{value.__name__}"
     if isinstance(value, type):
-        return f"class:{value.__module__}.{value.__qualname__}"
+        class_type = getattr(value, "class_type", None)  # a jitclass
+        shown = "" if class_type is None else _class_text(class_type)
+        return f"class:{value.__module__}.{value.__qualname__}{shown}"
     if isinstance(value, (tuple, list)):
         items = ",".join(value_text(item, depth + 1) for item in value)
         return f"{type(value).__name__}({items})"
@@ -133,8 +135,12 @@ def _foreign_value_text(value: Any, depth: int) -> str:
     if hasattr(value, "py_func") and isinstance(value.py_func, types.FunctionType):
         options = options_text(getattr(value, "targetoptions", {}))
         return f"dispatcher:{function_text(value.py_func, depth + 1)}:{options}"
-    if hasattr(value, "key") and hasattr(value, "name") and module.startswith("numba."):
+    if _is_numba_type(value):
         return f"type:{type_text(value, depth + 1)}"
+    inner = getattr(value, "_dispatcher", None)  # a universal function that compiles lazily
+    if inner is not None and isinstance(getattr(inner, "py_func", None), types.FunctionType):
+        options = options_text(getattr(inner, "targetoptions", {}))
+        return f"ufunc:{function_text(inner.py_func, depth + 1)}:{options}"
     if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
         return f"wrapped:{type(value).__name__}:{function_text(value.__wrapped__, depth + 1)}"
     kernel = getattr(value, "kernel_ir", None)
@@ -148,19 +154,7 @@ def function_text(function: types.FunctionType, depth: int = 0) -> str:
 
     Raises Unkeyable when the closure holds a value without a text; the message names the variable.
     """
-    parts = [f"{function.__module__}:{function.__qualname__}", code_digest(function.__code__)]
-    if function.__defaults__:
-        parts.append(_named_text("a default value", function.__defaults__, depth))
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            content = cell.cell_contents
-        except ValueError:
-            parts.append(f"{name}=<empty>")
-            continue
-        if content is function:
-            parts.append(f"{name}=<self>")
-            continue
-        parts.append(f"{name}={_named_text(f'closure variable {name!r}', content, depth)}")
+    parts = [_closed_text(function, depth)]
     if not lives_in_its_module(function):
         # Made by exec() with globals of its own (a jitclass's constructor is): they are as much a
         # part of it as a closure, and no module can be asked for them later.
@@ -172,27 +166,50 @@ def function_text(function: types.FunctionType, depth: int = 0) -> str:
     return "|".join(parts)
 
 
+def _closed_text(function: types.FunctionType, depth: int) -> str:
+    """All of `function_text` but the function's globals."""
+    parts = [f"{function.__module__}:{function.__qualname__}", code_digest(function.__code__)]
+    if function.__defaults__:
+        parts.append(_named_text("a default value", function.__defaults__, depth))
+    if function.__kwdefaults__:
+        parts.append(_named_text("a keyword's default value", function.__kwdefaults__, depth))
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            content = cell.cell_contents
+        except ValueError:
+            parts.append(f"{name}=<empty>")
+            continue
+        if content is function or getattr(content, "py_func", None) is function:
+            parts.append(f"{name}=<self>")
+            continue
+        parts.append(f"{name}={_named_text(f'closure variable {name!r}', content, depth)}")
+    return "|".join(parts)
+
+
 def lives_in_its_module(function: types.FunctionType) -> bool:
     """Whether a function's globals are the namespace of the module that it names."""
     module = sys.modules.get(function.__module__ or "")
     return module is not None and vars(module) is function.__globals__
 
 
-def lifted_text(function: types.FunctionType) -> str:
-    """The text of a function whose loop or with-block Numba lifted out.
-
-    Numba pickles such a function by value into the code of its caller, so that at load its globals
-    are a copy: module, name and bytecode are all that tells it.
-    """
-    return f"{function.__module__}:{function.__qualname__}|{code_digest(function.__code__)}"
-
-
 def key_of(
-    kind: str, function: types.FunctionType, options: str, extra: str, arguments: str
+    kind: str,
+    function: types.FunctionType,
+    options: str,
+    extra: str,
+    arguments: Iterable[Any],
+    declared_return: Any,
 ) -> str:
-    """The key of a method in an image's table. Raises Unkeyable as `function_text` does."""
-    text = lifted_text(function) if kind == "lifted" else function_text(function)
-    return short_digest("\n".join((kind, text, options, extra, arguments)).encode())
+    """The key of a method in an image's table. Raises Unkeyable as `function_text` does.
+
+    kind: "function", "lifted", "ufunc", "cfunc" or "stencil". Numba pickles a function whose loop
+    or with-block it lifted out by value into the code of its caller, so that at load its globals
+    are a copy: they are left out of its text, and compared as frozen globals.
+    """
+    text = _closed_text(function, 0) if kind == "lifted" else function_text(function)
+    declared = "" if declared_return is None else type_text(declared_return)
+    signature = f"{arguments_text(arguments)}->{declared}"
+    return short_digest("\n".join((kind, text, options, extra, signature)).encode())
 
 
 def _named_text(what: str, value: object, depth: int) -> str:
@@ -216,33 +233,50 @@ def _option_text(value: object) -> str:
         return f"object:{type(value).__module__}.{type(value).__qualname__}"
 
 
+def _is_numba_type(value: object) -> bool:
+    return any(
+        cls.__module__ == "numba.core.types.abstract" and cls.__name__ == "Type"
+        for cls in type(value).__mro__
+    )
+
+
+def dispatcher_options(dispatcher: Any) -> str:
+    """Target options and the declared types of local variables, which decide the code alike."""
+    text = options_text(dispatcher.targetoptions)
+    if dispatcher.locals:
+        declared = {name: f"{kind}" for name, kind in dispatcher.locals.items()}
+        text += f";locals={sorted(declared.items())}"
+    return text
+
+
 def type_text(numba_type: Any, depth: int = 0) -> str:
     """The name of a Numba type without addresses, and with what its name leaves out.
 
-    Numba names a dispatcher's type by its address and a jitclass by the address of its class; both
-    are replaced by the function's own text.
+    Numba names a dispatcher's type by its address, a jitclass by the address of its class, and a
+    named tuple, an enumeration or a type of a user's own by a bare name.
     """
     if depth > _MAX_DEPTH:
         raise Unkeyable("a type nested too deeply")
-    name = str(numba_type)
-    dispatcher = getattr(numba_type, "dispatcher", None)
-    if dispatcher is not None and isinstance(
-        getattr(dispatcher, "py_func", None), types.FunctionType
-    ):
-        return f"Dispatcher[{function_text(dispatcher.py_func, depth + 1)}]"
+    shown = _ADDRESS.sub("", str(numba_type))
+    function = getattr(getattr(numba_type, "dispatcher", None), "py_func", None)
+    if isinstance(function, types.FunctionType):
+        return f"Dispatcher[{function_text(function, depth + 1)}]"
     class_type = getattr(numba_type, "class_type", None)
     if class_type is not None:
-        return f"{_ADDRESS.sub('', name)}@{_class_text(class_type)}"
+        return f"{shown}@{_class_text(class_type)}"
     if hasattr(numba_type, "class_name") and hasattr(numba_type, "struct"):
-        return f"{_ADDRESS.sub('', name)}@{_class_text(numba_type)}"
-    if _ADDRESS.search(name) is None:
-        instance_class = getattr(numba_type, "instance_class", None)
-        if isinstance(instance_class, type):
-            return f"{name}@{instance_class.__module__}.{instance_class.__qualname__}"
-        return name
-    inner = _inner_types(numba_type)
-    shown = _ADDRESS.sub("", name)
-    return f"{shown}<{';'.join(type_text(item, depth + 1) for item in inner)}>"
+        return f"{shown}@{_class_text(numba_type)}"
+    instance_class = getattr(numba_type, "instance_class", None)
+    if isinstance(instance_class, type):
+        fields = ",".join(map(str, getattr(instance_class, "_fields", ())))
+        shown += f"@{instance_class.__module__}.{instance_class.__qualname__}({fields})"
+    module = type(numba_type).__module__
+    if not module.startswith("numba."):
+        shown += f"~{module}"
+    inner = [(str(item), type_text(item, depth + 1)) for item in _inner_types(numba_type)]
+    if any(name != text for name, text in inner):
+        shown += "<" + ";".join(text for _, text in inner) + ">"
+    return shown
 
 
 def _class_text(class_type: Any) -> str:
@@ -259,15 +293,17 @@ def _class_text(class_type: Any) -> str:
 
 
 def _inner_types(numba_type: Any) -> Iterable[Any]:
+    """The types that a container's type is made of."""
     for attribute in ("types", "arg_types"):
         inner = getattr(numba_type, attribute, None)
         if isinstance(inner, tuple):
             return inner
-    for attribute in ("dtype", "type", "item_type", "instance_type"):
+    found = []
+    for attribute in ("dtype", "type", "item_type", "key_type", "value_type", "instance_type"):
         inner = getattr(numba_type, attribute, None)
-        if inner is not None and hasattr(inner, "name"):
-            return (inner,)
-    return ()
+        if inner is not None and inner is not numba_type and _is_numba_type(inner):
+            found.append(inner)
+    return found
 
 
 def arguments_text(argument_types: Iterable[Any]) -> str:
