@@ -128,7 +128,6 @@ def test_the_runtime_can_be_enabled_for_an_environment(runtime):
     assert runtime.python("import sys; print('packageimage' in sys.modules)") == "False\n"
 
 
-@pytest.mark.xfail(strict=True, reason="load/session.py imports Numba before it reads a header")
 def test_images_for_another_environment_break_nothing_here(runtime):
     """There is an image, and neither Numba nor NumPy: the package runs as if there were none."""
     package = runtime.home / "without" / "without.py"

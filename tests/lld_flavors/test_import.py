@@ -19,8 +19,9 @@ SHOW = (
 
 
 def run(path):
+    # -S: an editable install of this project would offer its own site_tools.
     return subprocess.run(
-        [sys.executable, "-c", SHOW],
+        [sys.executable, "-S", "-c", SHOW],
         env={**os.environ, "PYTHONPATH": str(path)},
         capture_output=True,
         text=True,

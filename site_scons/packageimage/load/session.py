@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .check import Session as CheckSession
 
 HEADER_SUFFIX = ".pki"
+_BASE_MODULES = ("numba", "llvmlite", "numpy")
 
 
 class PackageImageWarning(UserWarning):
@@ -81,10 +82,21 @@ class Session:
         """The verdict on every image of a package on the depot path; opens none."""
         from . import check
 
-        session = self._session()
+        headers = self._images.get(package, ())
+        try:
+            session = self._session()
+        except ModuleNotFoundError as error:
+            if error.name not in _BASE_MODULES:
+                raise
+            kind, expected = RejectionKind.BASE_IMAGE, "Numba, llvmlite and NumPy"
+            found = f"no module {error.name}"
+            return [Rejection(kind, package, str(h), expected, found) for h in headers]
+        except PackageImageError as error:  # a platform for which there are no images
+            kind = RejectionKind.PLATFORM
+            return [Rejection(kind, package, str(h), found=str(error)) for h in headers]
         return [
             check.examine(header, _image_beside(header, session), session, check.import_root)
-            for header in self._images.get(package, ())
+            for header in headers
         ]
 
     def _fitting(self, package: str, rejections: list[Rejection]) -> list[Candidate]:
