@@ -29,6 +29,8 @@ _OPTIONS_WITHOUT_EFFECT_ON_CODE = frozenset({"cache", "_target"})
 # CO_OPTIMIZED and CO_NEWLOCALS (inspect.CO_*), the same for every function.
 _FLAGS_OF_THE_INTERPRETER = 0x1 | 0x2
 
+_plain_types: set[object] = set()  # types whose name says everything
+
 _code_digests: dict[types.CodeType, str] = {}
 
 
@@ -255,9 +257,12 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     Numba names a dispatcher's type by its address, a jitclass by the address of its class, and a
     named tuple, an enumeration or a type of a user's own by a bare name.
     """
+    if numba_type in _plain_types:
+        return str(numba_type)
     if depth > _MAX_DEPTH:
         raise Unkeyable("a type nested too deeply")
-    shown = _ADDRESS.sub("", str(numba_type))
+    name = str(numba_type)
+    shown = _ADDRESS.sub("", name)
     function = getattr(getattr(numba_type, "dispatcher", None), "py_func", None)
     if isinstance(function, types.FunctionType):
         return f"Dispatcher[{function_text(function, depth + 1)}]"
@@ -276,6 +281,8 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     inner = [(str(item), type_text(item, depth + 1)) for item in _inner_types(numba_type)]
     if any(name != text for name, text in inner):
         shown += "<" + ";".join(text for _, text in inner) + ">"
+    if shown == name:
+        _plain_types.add(numba_type)
     return shown
 
 
