@@ -1,7 +1,6 @@
 """The loader's checks, one by one and in order, on headers made for the purpose."""
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 from packageimage.load.check import Candidate, Session, examine, preference_mismatch
@@ -61,53 +60,53 @@ def test_fits(place):
 
 
 def test_a_target_for_this_very_cpu_ranks_first(place):
-    exact = look(place, session=SESSION._replace(host=SESSION.host._replace(name="haswell")))
+    exact = look(place, session=SESSION.replace(host=SESSION.host.replace(name="haswell")))
     assert exact.rank > look(place).rank
 
 
-OTHER_SOURCE = (HEADER.includes[0]._replace(sha256="1" * 64),)
+OTHER_SOURCE = (HEADER.includes[0].replace(sha256="1" * 64),)
 
 
 @pytest.mark.parametrize(
     ("changes", "kind", "said"),
     [
-        ({"header": replace(HEADER, package="other")}, "header", "other"),
-        ({"header": replace(HEADER, platform="macos-arm64")}, "platform", "macos-arm64"),
+        ({"header": HEADER.replace(package="other")}, "header", "other"),
+        ({"header": HEADER.replace(platform="macos-arm64")}, "platform", "macos-arm64"),
         (
-            {"session": SESSION._replace(base=BASE._replace(numba="0.67.0"))},
+            {"session": SESSION.replace(base=BASE.replace(numba="0.67.0"))},
             "base-image",
             "numba: image has 0.68.1, session has 0.67.0",
         ),
         (
-            {"session": SESSION._replace(base=BASE._replace(python_abi="cpython-312"))},
+            {"session": SESSION.replace(base=BASE.replace(python_abi="cpython-312"))},
             "base-image",
             "cpython-312",
         ),
         (
-            {"session": SESSION._replace(flags=CacheFlags(opt_level=3))},
+            {"session": SESSION.replace(flags=CacheFlags(opt_level=3))},
             "flags",
             "session asks for at least 3",
         ),
         (
-            {"session": SESSION._replace(flags=CacheFlags(debug_level=1, opt_level=2))},
+            {"session": SESSION.replace(flags=CacheFlags(debug_level=1, opt_level=2))},
             "flags",
             "debug-level",
         ),
         (
-            {"session": SESSION._replace(host=HostCPU("486", frozenset()))},
+            {"session": SESSION.replace(host=HostCPU("486", frozenset()))},
             "cpu-target",
             "486 lacks",
         ),
         (
-            {"session": SESSION._replace(forced_target="znver4")},
+            {"session": SESSION.replace(forced_target="znver4")},
             "cpu-target",
             "no target is called 'znver4'",
         ),
-        ({"header": replace(HEADER, includes=OTHER_SOURCE)}, "include-changed", "pkg/a.py"),
+        ({"header": HEADER.replace(includes=OTHER_SOURCE)}, "include-changed", "pkg/a.py"),
         ({"root": None}, "include-missing", "package pkg"),
         ({"root": "elsewhere"}, "include-missing", "pkg/a.py"),
         (
-            {"header": replace(HEADER, preferences=(("PATH", "nowhere"),))},
+            {"header": HEADER.replace(preferences=(("PATH", "nowhere"),))},
             "preferences",
             "PATH='nowhere'",
         ),
@@ -127,9 +126,9 @@ def test_the_cheapest_reason_comes_first(place):
     """An image that misfits in every way is rejected for its platform, unopened."""
     verdict = look(
         place,
-        header=replace(HEADER, platform="windows-x86_64", includes=OTHER_SOURCE),
+        header=HEADER.replace(platform="windows-x86_64", includes=OTHER_SOURCE),
         image=b"",
-        session=SESSION._replace(flags=CacheFlags(inline=False)),
+        session=SESSION.replace(flags=CacheFlags(inline=False)),
     )
     assert verdict.kind.value == "platform"
 

@@ -14,8 +14,8 @@ def test_id_is_stable() -> None:
 
 
 def test_every_field_counts() -> None:
-    for name, value in BASE._asdict().items():
-        other = BASE._replace(**{name: value + (1 if isinstance(value, int) else "x")})
+    for name, value in BASE.as_dict().items():
+        other = BASE.replace(**{name: value + (1 if isinstance(value, int) else "x")})
         assert other.id != BASE.id
         reason = base_mismatch(other, BASE)
         assert reason is not None and name.replace("_", " ") in reason

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,8 +107,7 @@ def test_sets_have_one_order(header: Header, random: Any) -> None:
     def shuffled(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(random.sample(values, len(values)))
 
-    other = replace(
-        header,
+    other = header.replace(
         includes=shuffled(header.includes),
         requires=shuffled(header.requires),
         preferences=shuffled(header.preferences),
@@ -246,10 +244,10 @@ def test_canonical_bytes() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        replace(HEADER, format=2),
-        replace(HEADER, methods=-1),
-        replace(HEADER, slots=["a"]),  # type: ignore[arg-type]
-        replace(HEADER, package=None),  # type: ignore[arg-type]
+        HEADER.replace(format=2),
+        HEADER.replace(methods=-1),
+        HEADER.replace(slots=["a"]),  # type: ignore[arg-type]
+        HEADER.replace(package=None),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_headers_are_bugs(header: Header) -> None:
@@ -266,5 +264,5 @@ def test_wrong_sidecars_are_bugs(size: int, digest: str) -> None:
 
 
 def test_surrogates_of_undecodable_paths_survive() -> None:
-    header = replace(HEADER, includes=(Include("r", "caf\udce9.py", 1, ""),))
+    header = HEADER.replace(includes=(Include("r", "caf\udce9.py", 1, ""),))
     assert decode(encode(header)) == header

@@ -13,7 +13,6 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..model.method_key import type_text
 from . import numba_bridge as bridge
 from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX, CanonicalNames, Library
 
@@ -202,13 +201,9 @@ class _Collector:
             if use.threads:
                 init.add(bridge.THREAD_INIT)
         own = result.environment
-        declared = method.declared_return
         return {
-            "kind": method.kind,
             "module": descriptor.modname,
             "qualname": method.function.__qualname__,
-            "signature": method.arguments_text,
-            "declared": None if declared is None else type_text(declared),
             "return": self._blobs.add(bridge.dumps(result.signature.return_type)),
             "objectmode": bool(result.objectmode),
             "symbol": names.symbol(descriptor.mangled_name),

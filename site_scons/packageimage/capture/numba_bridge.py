@@ -53,7 +53,6 @@ from numba.stencils.stencil import StencilFunc
 from ..model.errors import PackageImageError
 from ..model.method_key import (
     Unkeyable,
-    arguments_text,
     dispatcher_options,
     function_text,
     key_of,
@@ -94,7 +93,6 @@ class Method:
     result: Any  # numba's CompileResult
     nested: bool
     key: str = ""
-    arguments_text: str = ""
     unkeyable: str = ""
     entries: dict[str, tuple[Library, str]] = field(default_factory=dict)
 
@@ -201,7 +199,6 @@ class Recorder:
 
     def add(self, method: Method) -> None:
         try:
-            method.arguments_text = arguments_text(method.argument_types)
             method.key = key_of(
                 method.kind,
                 method.function,

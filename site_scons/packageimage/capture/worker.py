@@ -23,7 +23,7 @@ from typing import Any
 from ..model.errors import PackageImageError
 from ..model.flags import CacheFlags, parse_flags
 
-METHODS_FORMAT = 2  # load.image reads it
+METHODS_FORMAT = 3  # load.image reads it
 EXIT_USER_ERROR = 2
 EXIT_PACKAGE_ERROR = 3
 

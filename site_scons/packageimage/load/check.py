@@ -10,16 +10,16 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from ..model.base_image import BaseImage, base_mismatch
 from ..model.cpu_selection import HostCPU, Selection, select
 from ..model.flags import CacheFlags, flags_mismatch
 from ..model.header import Header, HeaderError, Include, Sidecar, decode_sidecar
+from ..model.record import Record
 from ..model.rejection import Rejection, RejectionKind
 
 
-class Session(NamedTuple):
+class Session(Record):
     """What this process is and asks for."""
 
     platform: str
@@ -29,7 +29,7 @@ class Session(NamedTuple):
     forced_target: str | None = None
 
 
-class Candidate(NamedTuple):
+class Candidate(Record):
     """An image that fits, not yet opened. exact: its CPU target is made for this very CPU."""
 
     path: Path

@@ -16,7 +16,7 @@ from ..model.header import Header
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 1
-METHODS_FORMAT = 2  # capture.worker writes it
+METHODS_FORMAT = 3  # capture.worker writes it
 
 
 class _Table(ctypes.Structure):

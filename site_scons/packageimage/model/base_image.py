@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+
+from packageimage.model.record import Record
 
 RUNTIME_FORMAT = 1
 """The contract between images and our loader (exported table, slots, method table)."""
 
 
-class BaseImage(NamedTuple):
+class BaseImage(Record):
     """Versions as their distributions name them.
 
     python_abi: such as "cpython-311" (`sys.implementation.cache_tag`). llvm: may be empty where
@@ -28,7 +29,7 @@ class BaseImage(NamedTuple):
         """SHA-256 in hexadecimal over all fields: the name of this base image."""
         # Names and lengths go in too, so that no two sets of values give the same text.
         parts = []
-        for name, field in self._asdict().items():
+        for name, field in self.as_dict().items():
             value = str(field).encode("utf-8", "surrogatepass")
             parts.append(b"%s:%d:%s\n" % (name.encode("ascii"), len(value), value))
         return hashlib.sha256(b"pkgimage base image\n" + b"".join(parts)).hexdigest()
@@ -45,7 +46,9 @@ def base_mismatch(image: BaseImage, session: BaseImage) -> str | None:
     """Which parts differ, in words; None when the image fits the session."""
     reasons = [
         f"{name.replace('_', ' ')}: image has {has or 'none'}, session has {wants or 'none'}"
-        for name, has, wants in zip(BaseImage._fields, image, session, strict=True)
+        for (name, has), wants in zip(
+            image.as_dict().items(), session.as_dict().values(), strict=True
+        )
         if has != wants
     ]
     return "; ".join(reasons) or None

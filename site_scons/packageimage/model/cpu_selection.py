@@ -7,10 +7,11 @@ header says which features each target needs, so no table of CPUs is read.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from packageimage.model.record import Record
 
 
-class TargetRecord(NamedTuple):
+class TargetRecord(Record):
     """One CPU target as an image's header keeps it.
 
     spec: canonical text of the target ("haswell,-rdrnd,base(1)"). name: LLVM's CPU name.
@@ -26,17 +27,17 @@ class TargetRecord(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-class HostCPU(NamedTuple):
+class HostCPU(Record):
     """A machine: LLVM's name of its CPU and the features it reports, in LLVM's names."""
 
     name: str
     features: frozenset[str]
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """What became of one target: usable means that the host can run it."""
 
-    index: int  # type: ignore[assignment]  # not tuple.index
+    index: int
     name: str
     spec: str
     usable: bool
@@ -45,10 +46,10 @@ class Verdict(NamedTuple):
     missing: tuple[str, ...]
 
 
-class Selection(NamedTuple):
+class Selection(Record):
     """The chosen target's index, or None; why; and a verdict for every target in order."""
 
-    index: int | None  # type: ignore[assignment]  # not tuple.index
+    index: int | None
     reason: str
     rows: tuple[Verdict, ...]
 

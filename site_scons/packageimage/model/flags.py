@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 
 from packageimage.model.errors import PackageImageError
+from packageimage.model.record import Record
 
 CHECK_BOUNDS = ("auto", "yes", "no")
 DEBUG_LEVELS = (0, 1, 2)
 OPT_LEVELS = (0, 1, 2, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class CacheFlags:
+class CacheFlags(Record):
     """What a session asks for, or what an image was built with.
 
     native_code: False means data and metadata only. debug_level: 0-2, DWARF. check_bounds:
@@ -52,7 +51,7 @@ class CacheFlags:
         return ",".join(f"{key}={_text(getattr(self, name))}" for key, name in _FIELDS.items())
 
 
-_FIELDS = {field.name.replace("_", "-"): field.name for field in fields(CacheFlags)}
+_FIELDS = {name.replace("_", "-"): name for name in CacheFlags._fields}
 _VALUES: dict[str, dict[str, object]] = {
     "native-code": {"yes": True, "no": False},
     "debug-level": {str(level): level for level in DEBUG_LEVELS},
@@ -95,7 +94,7 @@ def _apply(flags: CacheFlags, text: str, source: str) -> CacheFlags:
         if _FIELDS[key] in changes:
             raise PackageImageError(f"{source}: {key} is given twice; keep one of them")
         changes[_FIELDS[key]] = _VALUES[key][value]
-    return replace(flags, **changes)  # type: ignore[arg-type]
+    return flags.replace(**changes)
 
 
 def flags_from_environment(environ: Mapping[str, str]) -> CacheFlags:

@@ -18,13 +18,13 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import TargetRecord
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags, parse_flags
+from packageimage.model.record import Record
 
 HEADER_FORMAT = 1
 
@@ -42,7 +42,7 @@ class HeaderError(PackageImageError):
     """Bytes that are no header of a known format, or are damaged."""
 
 
-class Include(NamedTuple):
+class Include(Record):
     """A file that the capture depended on.
 
     root: the package (or declared root) that `path`, with forward slashes, is relative to. size
@@ -55,14 +55,14 @@ class Include(NamedTuple):
     sha256: str
 
 
-class Require(NamedTuple):
+class Require(Record):
     """A package whose functions were compiled in; content: its build id or content hash."""
 
     package: str
     content: str
 
 
-class Omitted(NamedTuple):
+class Omitted(Record):
     """A specialisation that the image does not hold, and why."""
 
     function: str
@@ -70,8 +70,7 @@ class Omitted(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Record):
     """partitions: number of entries of each. slots: names in slot order. methods: how many the
     method table holds. includes, requires, preferences and omitted are sets: they are brought
     into sorted order, so that equal headers are equal bytes.
@@ -93,14 +92,13 @@ class Header:
     format: int = HEADER_FORMAT
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "includes", tuple(sorted(self.includes, key=_include_row)))
-        put(self, "requires", tuple(sorted(self.requires, key=_require_row)))
-        put(self, "preferences", tuple(sorted(self.preferences)))
-        put(self, "omitted", tuple(sorted(self.omitted, key=_omitted_row)))
+        self._put("includes", tuple(sorted(self.includes, key=_include_row)))
+        self._put("requires", tuple(sorted(self.requires, key=_require_row)))
+        self._put("preferences", tuple(sorted(self.preferences)))
+        self._put("omitted", tuple(sorted(self.omitted, key=_omitted_row)))
 
 
-class Sidecar(NamedTuple):
+class Sidecar(Record):
     """What a `.pki` file holds. encoded: the header's bytes, to compare with the embedded ones."""
 
     header: Header

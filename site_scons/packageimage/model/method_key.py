@@ -19,19 +19,23 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+|#[0-9a-fA-F]+(?=<)")
+_ADDRESS = r" at 0x[0-9a-fA-F]+|#[0-9a-fA-F]+(?=<)"
 _DIGEST_LENGTH = 24
 _MAX_DEPTH = 12
 
 # Options that say where code is kept, not what it is.
 _OPTIONS_WITHOUT_EFFECT_ON_CODE = frozenset({"cache", "_target"})
 
+_PLAIN_OPTIONS = frozenset({bool, int, str, type(None)})
+
 # CO_OPTIMIZED and CO_NEWLOCALS (inspect.CO_*), the same for every function.
 _FLAGS_OF_THE_INTERPRETER = 0x1 | 0x2
 
-_plain_types: set[object] = set()  # types whose name says everything
-
+# Types whose name says everything, by id: hashing one of Numba's types runs Python code. They are
+# kept, so that no other object can have the id.
+_plain_types: dict[int, tuple[object, str]] = {}
 _code_digests: dict[types.CodeType, str] = {}
+_options_texts: dict[tuple[tuple[str, type, object], ...], str] = {}
 
 
 class Unkeyable(ValueError):
@@ -223,8 +227,17 @@ def _named_text(what: str, value: object, depth: int) -> str:
 
 def options_text(options: Mapping[str, Any]) -> str:
     """Numba's target options in a canonical text, without those that do not change code."""
+    shape = tuple([(name, type(value), value) for name, value in options.items()])
+    # Nearly all functions of a package have the same few options, of values that say all by
+    # themselves; the type is part of the shape because True == 1.
+    plain = all(kind in _PLAIN_OPTIONS for _, kind, _ in shape)
+    if plain and shape in _options_texts:
+        return _options_texts[shape]
     kept = sorted(k for k in options if k not in _OPTIONS_WITHOUT_EFFECT_ON_CODE)
-    return ",".join(f"{name}={_option_text(options[name])}" for name in kept)
+    text = ",".join(f"{name}={_option_text(options[name])}" for name in kept)
+    if plain:
+        _options_texts[shape] = text
+    return text
 
 
 def _option_text(value: object) -> str:
@@ -257,12 +270,14 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     Numba names a dispatcher's type by its address, a jitclass by the address of its class, and a
     named tuple, an enumeration or a type of a user's own by a bare name.
     """
-    if numba_type in _plain_types:
-        return str(numba_type)
+    known = _plain_types.get(id(numba_type))
+    if known is not None:
+        return known[1]
     if depth > _MAX_DEPTH:
         raise Unkeyable("a type nested too deeply")
     name = str(numba_type)
-    shown = _ADDRESS.sub("", name)
+    # Compiled by the first name that needs it: most processes see none.
+    shown = re.sub(_ADDRESS, "", name) if " at 0x" in name or "#" in name else name
     function = getattr(getattr(numba_type, "dispatcher", None), "py_func", None)
     if isinstance(function, types.FunctionType):
         return f"Dispatcher[{function_text(function, depth + 1)}]"
@@ -282,7 +297,7 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     if any(name != text for name, text in inner):
         shown += "<" + ";".join(text for _, text in inner) + ">"
     if shown == name:
-        _plain_types.add(numba_type)
+        _plain_types[id(numba_type)] = (numba_type, shown)
     return shown
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from packageimage.model.errors import PackageImageError
+from packageimage.model.record import Record
 
 
-class Platform(NamedTuple):
+class Platform(Record):
     """One platform.
 
     triple: LLVM's. object_format: "elf", "macho" or "coff". arch: the CPU tables' name,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
 
 from packageimage.model.errors import one_line
+from packageimage.model.record import Record
 
 
 class RejectionKind(enum.Enum):
@@ -35,7 +35,7 @@ class RejectionKind(enum.Enum):
         return list(RejectionKind).index(self)
 
 
-class Rejection(NamedTuple):
+class Rejection(Record):
     """One image that was looked at and not used.
 
     image: path of the image or its header, as text. expected, found, advice: phrases without a

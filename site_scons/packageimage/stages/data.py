@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
             *objects,
         ]
     )
-    header = headers.encode(replace(draft, build_id=build_id))
+    header = headers.encode(draft.replace(build_id=build_id))
     if len(header) != table.header_size:
         raise AssertionError("the header's size depends on its build id")
     data = data_object(header, methods, framed, platform)

@@ -27,7 +27,7 @@ def measure(host_cpu: bool) -> dict[str, object]:
     versions["python"] = f"{sys.implementation.cache_tag}-{sys.platform}"
     versions["zlib"] = zlib.ZLIB_RUNTIME_VERSION
     result: dict[str, object] = {
-        "base": measure_base_image()._asdict(),
+        "base": measure_base_image().as_dict(),
         "versions": versions,
         "search_path": [entry for entry in sys.path if entry],
     }
