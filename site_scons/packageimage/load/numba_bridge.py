@@ -17,7 +17,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -32,12 +32,13 @@ from numba.core import (
     environment,
     funcdesc,
     generators,
+    lowering,
     sigutils,
     types,
     typing,
 )
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.registry import cpu_target
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.runtime import _nrt_python
 from numba.core.typing.typeof import typeof
 from numba.np.ufunc import parallel as parallel_ufunc
@@ -55,6 +56,7 @@ from ..model.method_key import (
     short_digest,
     value_text,
 )
+from ..model.record import Record
 from . import process, slots
 from .image import Image
 
@@ -121,11 +123,14 @@ _HASH_SECRET = {
 }
 
 
+# The lock itself: entering it through Numba broadcasts two events, which takes longer than what is
+# done under it.
+_compiler_lock = global_compiler_lock._lock
 _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
 Hook = Callable[..., Any]
 
 
-class Found(NamedTuple):
+class Found(Record):
     """A method of an open image."""
 
     image: Image
@@ -151,6 +156,21 @@ class _Unpickler(pickle.Unpickler):
 
 def loads(data: bytes) -> Any:
     return _Unpickler(io.BytesIO(data)).load()
+
+
+_OWN_TYPES = frozenset(
+    {bool, int, float, complex, str, type(None), numpy.ndarray, *numpy.sctypeDict.values()}
+)
+
+
+def _has_own_type(value: Any) -> bool:
+    """Whether no extension of Numba can have a say in the type of an argument."""
+    kind = type(value)
+    if kind is tuple:
+        return all(map(_has_own_type, value))
+    if kind is dispatcher.OmittedArg:
+        return _has_own_type(value.value)
+    return kind in _OWN_TYPES
 
 
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
@@ -284,7 +304,7 @@ class Bridge:
 
     def _changed_global(self, found: Found) -> str | None:
         """The first global value that is not what the code was compiled with."""
-        image, row = found
+        image, row = found.image, found.row
         seen = image.globals_seen
         for module, name, digest in row["globals"]:
             namespace = vars(sys.modules[module]) if module in sys.modules else {}
@@ -307,7 +327,7 @@ class Bridge:
 
     def result(self, found: Found, arguments: tuple[Any, ...]) -> Any:
         """A CompileResult for a method. Raises CannotAttach; the caller lets Numba compile then."""
-        image, row = found
+        image, row = found.image, found.row
         try:
             self._initialise(row)
             env = self._fill_environments(image, row)
@@ -439,6 +459,7 @@ class Bridge:
 
     def _install(self) -> None:
         _replace(dispatcher.Dispatcher, "compile", self._dispatcher_compile)
+        _replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
         for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
             _replace(lifted, "compile", self._lifted_compile)
         _replace(dispatcher._DispatcherBase, "get_overload", self._get_overload)
@@ -451,6 +472,7 @@ class Bridge:
         _replace(ccallback.CFunc, "_compile_uncached", self._cfunc_compile)
         _replace(StencilFunc, "__call__", self._stencil_call)
         _replace(codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable)
+        _replace(lowering.Lower, "_lower_call_RecursiveCall", _call_imaged_recursion)
 
     def _attach(
         self, target: Any, kind: str, sig: Any, function: Any, options: str, extra: str
@@ -458,12 +480,10 @@ class Bridge:
         """The entry point for `sig` from an image, added to the dispatcher `target`, or None."""
         arguments, declared = sigutils.normalize_signature(sig)
         arguments = tuple(arguments)
-        if arguments in target.overloads:
-            return None
         found = self.find(kind, function, arguments, declared, options, extra)
         if found is None or "cpython" not in found.row["entries"]:
             return None
-        with global_compiler_lock:
+        with _compiler_lock:
             if arguments in target.overloads:
                 return None
             try:
@@ -484,6 +504,33 @@ class Bridge:
             return original(this, sig)
 
         return compile
+
+    def _compile_for_args(self, original: Hook) -> Hook:
+        """A call with types that the dispatcher has not seen yet.
+
+        Numba first loads its extensions (entry points of all installed distributions). What comes
+        from an image needs none of them when the arguments' types are Numba's own.
+        """
+
+        def compile_for_args(this: Any, *args: Any, **kws: Any) -> Any:
+            if this._can_compile and not kws and all(map(_has_own_type, args)):
+                try:
+                    arguments = tuple(
+                        types.Omitted(value.value)
+                        if type(value) is dispatcher.OmittedArg
+                        else this.typeof_pyval(value)
+                        for value in args
+                    )
+                    entry = self._attach(
+                        this, "function", arguments, this.py_func, dispatcher_options(this), ""
+                    )
+                finally:
+                    this._types_active_call.clear()
+                if entry is not None:
+                    return entry
+            return original(this, *args, **kws)
+
+        return compile_for_args
 
     def _lifted_compile(self, original: Hook) -> Hook:
         def compile(this: Any, sig: Any) -> Any:
@@ -657,6 +704,22 @@ def _note_options(original: Hook) -> Hook:
         return original(this, sig, locals, **options)
 
     return compile
+
+
+def _call_imaged_recursion(original: Hook) -> Hook:
+    """JIT code that recurses into another specialisation of its function, one from an image.
+
+    Numba calls it by a mangled name that it expects its own engine to define some day; a method of
+    an image is ready and called as any other function is.
+    """
+
+    def lower(self: Any, fnty: Any, expr: Any, signature: Any) -> Any:
+        known = fnty.dispatcher_type.dispatcher.overloads.get(tuple(signature.args))
+        if known is not None and isinstance(known.library, ImageLibrary):
+            return self._lower_call_normal(fnty.dispatcher_type, expr, signature)
+        return original(self, fnty, expr, signature)
+
+    return lower
 
 
 def _mark_uncacheable(original: Hook) -> Hook:

@@ -145,7 +145,8 @@ class Session:
         return None
 
     def _miss(self, method: str, reason: str) -> None:
-        self.misses.append((method, reason))
+        if (method, reason) not in self.misses:  # a call asks twice: itself, then its compilation
+            self.misses.append((method, reason))
         if self.mode is Mode.STRICT:
             raise PackageImageError(f"{method}: {reason}: build the image again")
 
