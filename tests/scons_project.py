@@ -31,7 +31,7 @@ env = Environment(
     PKGIMAGE_DEPOT=ARGUMENTS.get("depot", "depot"),
     PKGIMAGE_CPU_TARGETS=ARGUMENTS.get("targets", "generic;haswell;x86-64-v4"),
     PKGIMAGE_FLAGS=ARGUMENTS.get("flags", ""),
-    PKGIMAGE_PARTITIONS=int(ARGUMENTS.get("partitions", "1")),
+    PKGIMAGE_PARTITIONS=ARGUMENTS.get("partitions", "auto"),
     PKGIMAGE_PYTHON=ARGUMENTS.get("python", {sys.executable!r}),
     LLDVERSION=ARGUMENTS.get("lld", "19.1.7"),
     {FAKED}

@@ -23,6 +23,7 @@ def serialize(words):
     parser.add_argument("--partitions", type=int)
     parser.add_argument("--path", action="append", default=[])
     parser.add_argument("--workload", action="append", default=[])
+    parser.add_argument("--require", action="append", default=[])
     parser.add_argument("--output", type=Path)
     args = parser.parse_args(words)
     sys.path[:0] = args.path
@@ -37,31 +38,54 @@ def serialize(words):
         for line in source.read_text(encoding="utf-8").splitlines()
         if not line.startswith("#")
     ]
-    imported = [
-        str(Path(module.__file__).resolve())
-        for name, module in list(sys.modules.items())
-        if name.startswith("helper") or name == args.package
-    ]
+    required = dict(word.split("=", 1) for word in args.require)
+    ids = [f"{name} {read(file)}" for name, file in required.items()]
     manifest = {
         "format": 1,
         "package": args.package,
         "flags": args.flags,
-        "partitions": [{"entries": [f"f{p}"]} for p in range(args.partitions)],
-        "entry_owners": {},
-        "includes": [
-            {
-                "root": args.package,
-                "path": source.relative_to(folder.parent).as_posix(),
-                "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-            }
-            for source in sources
+        # Names are made from content, as the real ones are.
+        "partitions": [
+            {"entries": [f"f{hash_of(code[p :: args.partitions])}"]} for p in range(args.partitions)
         ],
+        "entry_owners": {},
+        "methods": sum(line.startswith("def ") for line in code),
+        "requires": ids,
     }
+    includes = [
+        {"path": source.relative_to(folder.parent).as_posix(), "sha256": digest(source)}
+        for source in sources
+    ]
+    imported = [
+        {"path": str(file), "sha256": digest(file)}
+        for file in sorted(set(imported_files(folder.parent, required)) - set(sources))
+    ]
     write(f"{args.output}.capture.json", json.dumps(manifest))
     write(f"{args.output}.capture.bin", "\n".join(code))
-    write(f"{args.output}.imported.json", json.dumps({"files": sorted(imported)}))
+    write(f"{args.output}.imported.json", json.dumps({"files": imported}))
+    write(f"{args.output}.includes.json", json.dumps(includes))
+    write(f"{args.output}.capture.id", hash_of([args.flags, *ids, *code]))
+    write(f"{args.output}.store/{args.package}", "kept")
     for p in range(args.partitions):
         write(f"{args.output}.p{p}.bc", "\n".join([args.flags, *code[p :: args.partitions]]))
+
+
+def imported_files(root, required):
+    """What the workload imported from the project, and data that it says it has read."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and "__pkgimage_reads__" in vars(module):
+            yield from (Path(file).parent / data for data in module.__pkgimage_reads__)
+        if file and (name.startswith("helper") or (root / name).is_dir()) and name not in required:
+            yield Path(file).resolve()
+
+
+def hash_of(lines):
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def codegen(words):
@@ -96,11 +120,11 @@ def link(words):
 
 def verify(words):
     parser = argparse.ArgumentParser()
-    for name in ("header", "image", "platform", "output-image", "output-header"):
+    for name in ("header", "image", "includes", "platform", "output-image", "output-header"):
         parser.add_argument(f"--{name}", required=True)
     args = parser.parse_args(words)
     write(args.output_image, read(args.image))
-    write(args.output_header, read(args.header))
+    write(args.output_header, read(args.header) + read(args.includes))
 
 
 def read(path):

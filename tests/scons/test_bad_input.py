@@ -22,7 +22,7 @@ MISTAKES = {
         f"{CALL}, platform='linux-aarch64', cpu_targets='native')",
         "CPU target native is this machine's (x86_64), the platform is linux-aarch64;",
     ),
-    "partitions": (f"{CALL}, partitions=0)", "PKGIMAGE_PARTITIONS must be 1 or more, found 0"),
+    "partitions": (f"{CALL}, partitions=0)", "PKGIMAGE_PARTITIONS must be 1 or more, or auto,"),
     "no package": ("env.PackageImage('nothing_here')", "no package called 'nothing_here': it is"),
     "no folder": ("env.PackageImage('k', 'src/nothing')", "expected a package's folder or a .py"),
     "no source": ("env.PackageImage('empty', 'src/empty')", "found no Python source in it;"),

@@ -1,0 +1,235 @@
+"""Captures in the graph: what they depend on beyond their sources, and on which other captures.
+
+What a capture depends on is known in full only when it has been taken: `STEM.imported.json` lists
+it. Those files are dependencies like others from then on, with the content that the capture has
+seen. A scanner of the sources' imports finds most of them before that.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import SCons.Scanner.Python
+from SCons.Scanner import ScannerBase
+from SCons.Subst import Literal
+
+from packageimage import package_graph
+from packageimage.model.errors import PackageImageError
+from packageimage.recipe import CaptureFiles
+from packageimage.sources import PackageSource
+
+
+@dataclass(eq=False)
+class Capture:
+    """One capture of this build, shared by all images that are made from it.
+
+    files: its names. request: all that decides it. nodes: the manifest, method table, list of
+    imports, includes, id and bitcode; entries: the manifest's parts. platforms: of its images.
+    seen: what the scanner of imports has found. watched: what stood in the last list of imports.
+    """
+
+    package: PackageSource
+    files: CaptureFiles
+    request: tuple[Any, ...]
+    nodes: list[Any] = field(default_factory=list)
+    entries: list[Any] = field(default_factory=list)
+    platforms: set[str] = field(default_factory=set)
+    seen: set[Any] = field(default_factory=set)
+    watched: list[Any] = field(default_factory=list)
+
+    @property
+    def manifest(self) -> Any:
+        return self.nodes[0]
+
+    @property
+    def blob(self) -> Any:
+        return self.nodes[1]
+
+    @property
+    def imported(self) -> Any:
+        return self.nodes[2]
+
+    @property
+    def includes(self) -> Any:
+        return self.nodes[3]
+
+    @property
+    def id(self) -> Any:
+        return self.nodes[4]
+
+    @property
+    def bitcode(self) -> list[Any]:
+        return self.nodes[5:]
+
+    def requires(self) -> list[Capture]:
+        """The captures whose packages this one's package imports, by name.
+
+        One of them is as good as another where several differ in what is not code, and it must
+        have images wherever this one has. Known when all of the SConstruct has been read.
+        """
+        found: dict[str, Capture] = {}
+        for other in sorted(_captures.values(), key=lambda capture: capture.files.stem):
+            name = other.package.name
+            if (
+                name != self.package.name
+                and name not in found
+                and other.files.flags == self.files.flags
+                and other.platforms >= self.platforms
+                and name in _imports(self.package, name)
+            ):
+                found[name] = other
+        return [found[name] for name in sorted(found)]
+
+
+# The captures of this build, by their stem.
+_captures: dict[str, Capture] = {}
+
+
+def captures() -> dict[str, Capture]:
+    return _captures
+
+
+def check_order() -> None:
+    """Raise PackageImageError when packages of this build import each other in a circle."""
+    by_flags: dict[tuple[str, str], dict[str, PackageSource]] = {}
+    for capture in _captures.values():
+        for platform in capture.platforms:
+            packages = by_flags.setdefault((capture.files.flags, platform), {})
+            packages[capture.package.name] = capture.package
+    for packages in by_flags.values():
+        if len(packages) == 1:
+            continue
+        edges = {
+            name: [other for other in packages if other != name and _imports(package, other)]
+            for name, package in packages.items()
+        }
+        found = package_graph.cycle(edges)
+        if found:
+            raise PackageImageError(
+                f"packages of this build import each other: {' -> '.join(found)}; expected an "
+                "order to build them in: build one of them in a run of its own"
+            )
+
+
+@functools.cache
+def _imports(package: PackageSource, name: str) -> frozenset[str]:
+    """The set of `name` alone when the package's sources import it, else the empty set."""
+    for file in package.files:
+        found = package_graph.imports(_text(file), [name])
+        if found:
+            return found
+    return frozenset()
+
+
+@functools.cache
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def requires_words(target: Any, source: Any, env: Any, for_signature: Any) -> list[Any]:
+    """The words that tell serialize of the captures it builds on."""
+    words = []
+    for other in env["PKGIMAGE_CAPTURE"].requires():
+        words += ["--require", Literal(f"{other.package.name}={other.id}")]
+    return words
+
+
+# The scanners.
+
+
+def _scan_sources(node: Any, env: Any, path: Any) -> list[Any]:
+    capture: Capture = env["PKGIMAGE_CAPTURE"]
+    foreign = _files_of(capture.requires())
+    found = [
+        imported
+        for imported in SCons.Scanner.Python.scan(node, env, path)
+        if imported.abspath not in foreign
+    ]
+    capture.seen.update(found)
+    return found
+
+
+def _scan_path(env: Any, directory: Any, target: Any = None, source: Any = None) -> Any:
+    return tuple(env.get("PKGIMAGE_SCANPATH", ()))
+
+
+source_scanner = ScannerBase(
+    _scan_sources, name="PackageImageImports", path_function=_scan_path, recursive=True
+)
+
+
+def _scan_target(node: Any, env: Any, path: Any) -> list[Any]:
+    capture: Capture = env["PKGIMAGE_CAPTURE"]
+    if node is not capture.manifest:
+        return []  # the targets share what the first of them has
+    others = capture.requires()
+    capture.watched = [file for file, _ in _last_imports(env, capture, _files_of(others))]
+    return [*(other.id for other in others), *capture.watched]
+
+
+target_scanner = ScannerBase(_scan_target, name="PackageImageImported")
+
+
+def _files_of(captures: Iterable[Capture]) -> set[str]:
+    return {str(file) for capture in captures for file in capture.package.files}
+
+
+def _last_imports(env: Any, capture: Capture, foreign: set[str]) -> Iterator[tuple[Any, str]]:
+    """Nodes and SHA-256 of what the last capture depended on, as far as the files still exist.
+
+    A file that is gone is a dependency less, and so a reason to take the capture anew.
+    """
+    try:
+        listed = json.loads(Path(capture.imported.abspath).read_bytes())["files"]
+        rows = sorted((str(row["path"]), str(row["sha256"])) for row in listed)
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # there is no last capture
+    own = {str(file) for file in capture.package.files}
+    for path, digest in rows:
+        if path not in own and path not in foreign and Path(path).is_file():
+            yield env.fs.File(path), digest
+
+
+def dependencies_now(env: Any, capture: Capture, implicit: Iterable[Any]) -> list[Any]:
+    """What `implicit` of a capture's node becomes once the capture was taken.
+
+    SCons compares dependencies with those that it recorded after the last build. Recorded with
+    what the capture has just found, they are the same in the next build unless a file changes.
+    One that has changed since the capture read it is left out, so that it counts as new then.
+    """
+    others = capture.requires()
+    before = set(capture.watched) - capture.seen
+    kept = [node for node in implicit if node not in before]
+    known = set(kept)
+    found = []
+    for node, digest in _last_imports(env, capture, _files_of(others)):
+        if node in known:
+            continue
+        if _digest(node.abspath) == digest:
+            _measure(node)
+            found.append(node)
+    return [*kept, *found]
+
+
+def _measure(node: Any) -> None:
+    """Let SCons record the file as one that it has compared."""
+    node.get_csig()
+    info = node.get_ninfo()
+    info.timestamp = node.get_timestamp()
+    info.size = node.get_size()
+
+
+def _digest(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""

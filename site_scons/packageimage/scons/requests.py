@@ -1,0 +1,187 @@
+"""What a call of PackageImage asks for, read and checked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SCons.Util import flatten, is_List, is_Tuple
+
+from packageimage import depot as depots
+from packageimage.model.base_image import BaseImage
+from packageimage.model.cpu_targets import (
+    CPUTarget,
+    canonical_text,
+    parse_cpu_targets,
+    resolve_native,
+)
+from packageimage.model.errors import PackageImageError, one_line
+from packageimage.model.flags import CacheFlags, parse_flags
+from packageimage.model.platform import Platform, host_platform, platform_named
+from packageimage.recipe import partitions_for
+from packageimage.scons.toolchain import toolchain
+from packageimage.sources import PackageSource, count_functions, installed_package, package_at
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: a package, and the configurations to make images of it for.
+
+    folder: for its intermediate files. workloads, path: nodes. partitions_said: "" where their
+    number follows from the sources. depot: "" for the first on the depot path.
+    """
+
+    package: PackageSource
+    folder: str
+    workloads: tuple[Any, ...]
+    path: tuple[Any, ...]
+    platform: Platform
+    flags: tuple[CacheFlags, ...]
+    targets: tuple[tuple[CPUTarget, ...], ...]
+    partitions: int
+    partitions_said: str
+    depot: str
+
+
+def read_request(
+    env: Any,
+    target: Any,
+    source: Any,
+    workload: Any,
+    cpu_targets: Any,
+    flags: Any,
+    platform: Any,
+    depot: Any,
+    partitions: Any,
+    path: Any,
+) -> Request:
+    """Raises PackageImageError; TargetHelp when CPU targets are `help`."""
+    name = _single(env, target, "target")
+    package = _find_package(env, name, source, path)
+    workloads = _workloads(env, workload)
+    chosen = _platform(env.subst("$PKGIMAGE_PLATFORM") if platform is None else platform)
+    parsed = [parse_flags(text) for text in _each(env, flags, "PKGIMAGE_FLAGS")]
+    targets = [
+        tuple(_cpu_targets(env, text, chosen))
+        for text in _each(env, cpu_targets, "PKGIMAGE_CPU_TARGETS")
+    ]
+    count, said = _partitions(
+        env["PKGIMAGE_PARTITIONS"] if partitions is None else partitions, package
+    )
+    return Request(
+        package=package,
+        folder=f"{name}.pkgimage",
+        workloads=tuple(workloads),
+        path=tuple(env.Dir(folder).srcnode() for folder in flatten([path])),
+        platform=chosen,
+        flags=tuple(parsed),
+        targets=tuple(targets),
+        partitions=count,
+        partitions_said=said,
+        depot=env.subst("$PKGIMAGE_DEPOT" if depot is None else str(depot)),
+    )
+
+
+def published_files(
+    env: Any, request: Request, base: BaseImage, flags: CacheFlags, targets: tuple[CPUTarget, ...]
+) -> list[str]:
+    """Where the image of one configuration and its header are published."""
+    if request.depot:
+        folder = env.fs.Dir(request.depot).abspath
+    else:
+        # The path is empty where there is no home folder, which the other function says.
+        path = depots.depot_path(os.environ) or [depots.user_cache_folder(os.environ)]
+        folder = str(path[0])
+    platform = request.platform
+    stem = depots.image_stem(base, request.package.name, platform, flags, canonical_text(targets))
+    suffixes = (platform.image_suffix, depots.HEADER_SUFFIX)
+    return [os.path.join(folder, f"{stem}{suffix}") for suffix in suffixes]
+
+
+def is_installed(root: Path) -> bool:
+    return any(part in ("site-packages", "dist-packages") for part in root.parts)
+
+
+def _single(env: Any, value: Any, what: str) -> str:
+    values = flatten([value])
+    if len(values) != 1:
+        raise PackageImageError(f"PackageImage: expected one {what}, found {len(values)}")
+    return getattr(values[0], "abspath", None) or env.subst(values[0])
+
+
+def _each(env: Any, value: Any, variable: str) -> list[str]:
+    """The texts of a setting that may be a list of them."""
+    if value is None:
+        value = env[variable]
+        value = [env.subst(item) for item in value] if _is_several(value) else env.subst(value)
+    values = list(value) if _is_several(value) else [value]
+    if not values or not all(isinstance(item, str) for item in values):
+        raise PackageImageError(
+            f"{variable}: expected a text or a list of texts, found {one_line(repr(value))}"
+        )
+    return values
+
+
+def _is_several(value: Any) -> bool:
+    return bool(is_List(value) or is_Tuple(value))
+
+
+def _find_package(env: Any, target: str, source: Any, path: Any) -> PackageSource:
+    name = os.path.basename(target) if source is None else _single(env, source, "source")
+    # Sources are read where they are, not where a VariantDir would copy the *.py of them: a
+    # package may have data files beside its code.
+    place = Path(env.fs.Entry(name).srcnode().abspath)
+    if place.exists() or os.sep in name or "/" in name or name.endswith(".py"):
+        return package_at(place)
+    folders = [env.Dir(folder).srcnode().abspath for folder in flatten([path])]
+    return installed_package(name, [*folders, *toolchain(env).search_path])
+
+
+def _workloads(env: Any, workload: Any) -> list[Any]:
+    nodes = [env.File(name).srcnode() for name in flatten([workload]) if name]
+    for node in nodes:
+        # A workload may be the target of another Builder.
+        if not node.exists() and not node.has_builder():
+            raise PackageImageError(
+                f"workload {one_line(node)} does not exist; name a Python file that calls the "
+                "package's functions"
+            )
+    return nodes
+
+
+def _platform(name: str) -> Platform:
+    return platform_named(name) if name else host_platform()
+
+
+def _partitions(value: Any, package: PackageSource) -> tuple[int, str]:
+    """The number, and what was said of it."""
+    if value == AUTO:
+        return partitions_for(count_functions(package.files)), ""
+    try:
+        partitions = int(value)
+    except (TypeError, ValueError):
+        partitions = 0
+    if partitions < 1:
+        raise PackageImageError(
+            f"PKGIMAGE_PARTITIONS must be 1 or more, or {AUTO}, found {one_line(repr(value))}"
+        )
+    return partitions, str(partitions)
+
+
+def _cpu_targets(env: Any, text: str, platform: Platform) -> list[CPUTarget]:
+    if any(part.partition(",")[0].strip() == "native" for part in text.split(";")):
+        host = host_platform()
+        if host.arch != platform.arch:
+            raise PackageImageError(
+                f"CPU target native is this machine's ({host.arch}), the platform is {platform}; "
+                "name a CPU of that platform, or generic"
+            )
+        # What is built, and its name, follow from this machine's CPU; so it is asked for now.
+        cpu = toolchain(env, host_cpu=True).host_cpu
+        assert cpu is not None
+        text = resolve_native(text, cpu, platform.arch)
+    return list(parse_cpu_targets(text, platform.arch))
