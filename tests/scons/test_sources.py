@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,8 @@ def test_functions_are_counted(tmp_path: Path, kind: str) -> None:
 
 def test_the_package_of_the_benchmarks_gets_eight_partitions(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "benchmarks" / "generated.py"
-    spec = importlib.util.spec_from_file_location("generated_for_test", script)
-    assert spec is not None and spec.loader is not None
-    generated = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generated)
-    for name, text in generated.files(functions=300, modules=30).items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    words = ["--functions", "300", "--modules", "30"]
+    subprocess.run([sys.executable, str(script), str(tmp_path), *words], check=True)
     package = package_at(tmp_path / "src" / "generated")
     assert count_functions(package.files) == 300
     assert partitions_for(300) == 8

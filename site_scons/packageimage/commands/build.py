@@ -27,8 +27,12 @@ from packageimage.model.cpu_targets import help_text
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import flags_from_environment
 from packageimage.model.platform import host_platform
+from packageimage.status_line import StatusLine
 
+# What the build says for this command alone, each at the start of a line.
 _IMAGE_LINE = "pkgimage-image "
+_PROGRESS_LINE = "pkgimage-progress "
+_SUMMARY_LINE = "pkgimage-summary "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depot", metavar="DIR", help="where to publish; default: the first depot")
     parser.add_argument(
         "--path", action="append", default=[], metavar="DIR", help="look for packages here as well"
+    )
+    parser.add_argument(
+        "--partitions",
+        type=int,
+        metavar="N",
+        help="parts that a package's code is compiled in; default: by its number of functions",
+    )
+    parser.add_argument(
+        "--summary", action="store_true", help="tell at the end what was done for each image"
     )
     parser.add_argument("-j", dest="jobs", type=int, metavar="N", help="processes; default: CPUs")
 
@@ -85,6 +98,8 @@ class Request:
     cpu_targets: str
     flags: str
     depot: str
+    partitions: int | None
+    summary: bool
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Request:
@@ -96,6 +111,8 @@ class Request:
             args.cpu_targets,
             flags,
             os.path.abspath(args.depot) if args.depot else "",
+            args.partitions,
+            args.summary,
         )
 
     @property
@@ -116,6 +133,9 @@ class Request:
             f"    PKGIMAGE_CPU_TARGETS={_literal(self.cpu_targets)},",
             f"    PKGIMAGE_FLAGS={_literal(self.flags)},",
             f"    PKGIMAGE_DEPOT={_literal(self.depot)},",
+            *([] if self.partitions is None else [f"    PKGIMAGE_PARTITIONS={self.partitions},"]),
+            f"    PKGIMAGE_SUMMARY={'lines' if self.summary else ''!r},",
+            f"    PKGIMAGE_PROGRESS={'lines' if sys.stdout.isatty() else 'no'!r},",
             *(f"    PKGIMAGE{stage}COMSTR={text!r}," for stage, text in _SHOWN.items()),
             ")",
         ]
@@ -184,9 +204,11 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 @dataclass
 class _Said:
-    """What the build said, for the summary."""
+    """What the build said, to be told at its end."""
 
+    line: StatusLine
     images: dict[str, str] = field(default_factory=dict)
+    summary: list[str] = field(default_factory=list)
     ran: bool = False
     errors: int = 0
     failures: list[str] = field(default_factory=list)
@@ -200,7 +222,7 @@ def _scons(folder: Path, jobs: int) -> int:
     # SCons' own options in the environment and in the home would make this another build.
     environ.pop("SCONSFLAGS", None)
     command = [sys.executable, "-P", "-m", "SCons", "-Q", "--no-site-dir", f"-j{jobs}"]
-    said = _Said()
+    said = _Said(StatusLine(sys.stdout))
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -217,9 +239,13 @@ def _scons(folder: Path, jobs: int) -> int:
         _pass_output(child.stdout, said)
         other.join()
         code = child.wait()
+    said.line.clear()
     if code == 0:
         for name, image in said.images.items():
             print(f"{name}: {image}" if said.ran else f"{name} is up to date: {image}")
+    for line in said.summary:
+        print(line, flush=True)
+    if code == 0:
         return 0
     if not said.errors:
         reason = said.failures[0] if said.failures else f"SCons ended with exit code {code}"
@@ -232,8 +258,14 @@ def _pass_output(stream: IO[str], said: _Said) -> None:
         if line.startswith(_IMAGE_LINE):
             name, image = line.removeprefix(_IMAGE_LINE).rstrip("\n").split(" ", 1)
             said.images[name] = image
+        elif line.startswith(_SUMMARY_LINE):
+            said.summary.append(line.removeprefix(_SUMMARY_LINE).rstrip("\n"))
+        elif line.startswith(_PROGRESS_LINE):
+            count, _, about = line.removeprefix(_PROGRESS_LINE).rstrip("\n").partition(" ")
+            said.line.show(f"[{count}] {about}")
         elif not line.startswith("scons: "):
             said.ran = True
+            said.line.clear()
             print(line, end="", flush=True)
 
 
@@ -243,4 +275,5 @@ def _pass_errors(stream: IO[str], said: _Said) -> None:
             said.failures.append(line.removeprefix("scons: *** ").strip())
         else:
             said.errors += line.startswith("pkgimage: error: ")
+            said.line.clear()
             print(line, end="", file=sys.stderr, flush=True)

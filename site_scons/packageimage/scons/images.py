@@ -129,17 +129,20 @@ class _Image:
         env.Clean(image, env.fs.Dir(request.folder))
         # `scons` alone builds what is below the top folder, where depots mostly are not.
         env.Depends(env.fs.Dir(request.folder), image)
-        report.image(
+        by_target = [
+            tuple(node.abspath for node in objects[at : at + request.partitions])
+            for at in range(0, len(objects), request.partitions)
+        ]
+        report.add_image(
+            env,
             report.Image(
-                package=request.package.name,
-                platform=str(request.platform),
-                targets=canonical_text(targets),
+                name=f"{request.package.name} for {request.platform}",
                 flags=str(self._flags),
                 tasks=tuple(self._tasks),
                 manifest=capture.manifest.abspath,
-                objects=tuple(node.abspath for node in objects),
+                objects=tuple(zip(map(str, targets), by_target, strict=False)),
                 published=tuple(self._paths),
-            )
+            ),
         )
         return image
 
