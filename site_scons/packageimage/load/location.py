@@ -27,12 +27,14 @@ def where(
 
     A `path` of None means that `further` is a line number: of a package whose version is fixed.
     """
-    return function, file_of(module), line_of(module, path, rank, further)
+    line = line_of(module, path, rank, further)  # first: code that was read knows its file
+    return function, file_of(module), line
 
 
 def text_at(before: str, after: str, module: str, path: str | None, rank: int, further: int) -> str:
     """A message that Numba ends with the place in the source that it is about."""
-    return f"{before}{file_of(module)} ({line_of(module, path, rank, further)}){after}"
+    _, file, line = where("", module, path, rank, further)
+    return f"{before}{file} ({line}){after}"
 
 
 def function_code(module: str, path: str) -> CodeType:
