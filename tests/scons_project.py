@@ -114,7 +114,9 @@ class Project:
         return sorted(
             path.relative_to(self.folder).as_posix()
             for path in self.folder.glob(pattern)
-            if path.is_file() and "__pycache__" not in path.parts
+            if path.is_file()
+            and "__pycache__" not in path.parts
+            and self.folder / "home" not in path.parents
         )
 
 

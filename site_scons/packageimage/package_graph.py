@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ast
 
 
 def imports(text: str, names: Iterable[str]) -> frozenset[str]:
@@ -17,6 +20,8 @@ def imports(text: str, names: Iterable[str]) -> frozenset[str]:
     wanted = {name for name in names if re.search(rf"\b{re.escape(name)}\b", text)}
     if not wanted:
         return frozenset()
+    import ast  # a build of one package does without
+
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
@@ -25,6 +30,8 @@ def imports(text: str, names: Iterable[str]) -> frozenset[str]:
 
 
 def _top_names(tree: ast.AST) -> Iterable[str]:
+    import ast
+
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -39,8 +46,8 @@ def _top_names(tree: ast.AST) -> Iterable[str]:
 
 
 def _for_type_checkers(test: ast.expr) -> bool:
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return name == "TYPE_CHECKING"
+    # An attribute (typing.TYPE_CHECKING) or a name.
+    return "TYPE_CHECKING" in (getattr(test, "attr", ""), getattr(test, "id", ""))
 
 
 def cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

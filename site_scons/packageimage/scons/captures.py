@@ -29,14 +29,16 @@ from packageimage.sources import PackageSource
 class Capture:
     """One capture of this build, shared by all images that are made from it.
 
-    files: its names. request: all that decides it. nodes: the manifest, method table, list of
-    imports, includes, id and bitcode; entries: the manifest's parts. platforms: of its images.
-    seen: what the scanner of imports has found. watched: what stood in the last list of imports.
+    files: its names. request: all that decides it. sources: the nodes of what is run. nodes: the
+    manifest, method table, list of imports, includes, id and bitcode; entries: the manifest's
+    parts. platforms: of its images. seen: what the scanner of imports has found. watched: what
+    stood in the last list of imports.
     """
 
     package: PackageSource
     files: CaptureFiles
     request: tuple[Any, ...]
+    sources: list[Any]
     nodes: list[Any] = field(default_factory=list)
     entries: list[Any] = field(default_factory=list)
     platforms: set[str] = field(default_factory=set)
@@ -147,13 +149,20 @@ def requires_words(target: Any, source: Any, env: Any, for_signature: Any) -> li
 
 
 def _scan_sources(node: Any, env: Any, path: Any) -> list[Any]:
+    """What the sources import, and what that imports, without the sources themselves."""
     capture: Capture = env["PKGIMAGE_CAPTURE"]
+    if node is not capture.sources[0]:
+        return []  # all are scanned with the first of them: most import each other
     foreign = _files_of(capture.requires())
-    found = [
-        imported
-        for imported in SCons.Scanner.Python.scan(node, env, path)
-        if imported.abspath not in foreign
-    ]
+    waiting = list(capture.sources)
+    seen = set(waiting)
+    found = []
+    while waiting:
+        for imported in SCons.Scanner.Python.scan(waiting.pop(), env, path):
+            if imported not in seen and imported.abspath not in foreign:
+                seen.add(imported)
+                waiting.append(imported)
+                found.append(imported)
     capture.seen.update(found)
     return found
 
@@ -162,9 +171,7 @@ def _scan_path(env: Any, directory: Any, target: Any = None, source: Any = None)
     return tuple(env.get("PKGIMAGE_SCANPATH", ()))
 
 
-source_scanner = ScannerBase(
-    _scan_sources, name="PackageImageImports", path_function=_scan_path, recursive=True
-)
+source_scanner = ScannerBase(_scan_sources, name="PackageImageImports", path_function=_scan_path)
 
 
 def _scan_target(node: Any, env: Any, path: Any) -> list[Any]:

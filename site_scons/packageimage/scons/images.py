@@ -178,7 +178,8 @@ class _Image:
         key = env.fs.File(files.stem).abspath
         capture = known.get(key)
         if capture is None:
-            capture = known[key] = Capture(package, files, decides)
+            sources = [*(env.fs.File(str(file)) for file in package.files), *request.workloads]
+            capture = known[key] = Capture(package, files, decides, sources)
         elif capture.request != decides:
             raise PackageImageError(
                 f"{one_line(request.folder)}: two images would keep their captures here, with "
@@ -194,7 +195,7 @@ class _Image:
             "serialize",
             f"{files.stem}.capture.json",
             files.stem,
-            [*(env.fs.File(str(file)) for file in package.files), *request.workloads],
+            capture.sources,
             capture=capture,
             PKGIMAGE_CAPTURE=capture,
             PKGIMAGE_STAGEFLAGS=files.flags,

@@ -21,9 +21,9 @@ from packageimage.scons.captures import Capture, dependencies_now
 class Task:
     """One run of a stage, with all its outputs.
 
-    about: what it makes, in a few words. package: whose image. outcome: what came of it in this
-    build: '' (not asked for yet), 'run', 'skipped', 'cached' or 'failed'. seconds: of the command,
-    as SCons' process saw it.
+    about: what it makes, in a few words. package: whose image. command: its signature's text, once
+    it was asked for. outcome: what came of it in this build: '' (not asked for yet), 'run',
+    'skipped', 'cached' or 'failed'. seconds: of the command, as SCons' process saw it.
     """
 
     stage: str
@@ -31,6 +31,7 @@ class Task:
     package: str
     nodes: list[Any] = field(default_factory=list)
     capture: Capture | None = None
+    command: str = ""
     outcome: str = ""
     seconds: float = 0.0
 

@@ -13,13 +13,14 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from SCons.Script import AddOption, GetOption
 
-from packageimage.inspect.clones import clones_in
 from packageimage.status_line import StatusLine
-from packageimage.summary import ImageSummary, Step, summary
+
+if TYPE_CHECKING:
+    from packageimage.summary import ImageSummary
 
 LINES = "lines"
 PROGRESS_LINE = "pkgimage-progress "
@@ -135,12 +136,16 @@ def _tell() -> None:
     _report.line.clear()
     if not (_report.wanted or GetOption("pkgimage_summary")) or GetOption("silent"):
         return
+    from packageimage.summary import summary  # most builds are not asked for it
+
     mark = SUMMARY_LINE if _report.wanted == LINES else ""
     for line in summary(map(_seen, _report.images)):
         print(f"{mark}{line}", flush=True)
 
 
 def _seen(image: Image) -> ImageSummary:
+    from packageimage.summary import ImageSummary, Step
+
     return ImageSummary(
         name=image.name,
         flags=image.flags,
@@ -155,6 +160,8 @@ def _seen(image: Image) -> ImageSummary:
 
 
 def _clones(objects: tuple[str, ...], index: int) -> int | None:
+    from packageimage.inspect.clones import clones_in
+
     total = 0
     for path in objects:
         try:

@@ -133,8 +133,14 @@ def _action(stage: str) -> Any:
     def generator(target: Any, source: Any, env: Any, for_signature: Any) -> str:
         if not for_signature:
             return command
-        text: str = env.subst(command, SUBST_SIG, target, source)
-        return text.replace("$", "$$")
+        # SCons asks for it half a dozen times for each output, and all is known by then.
+        task = getattr(target[0].attributes, "pkgimage", None) if target else None
+        if task is None or not task.command:
+            text: str = env.subst(command, SUBST_SIG, target, source).replace("$", "$$")
+            if task is None:
+                return text
+            task.command = text
+        return str(task.command)
 
     return Action(generator, f"$PKGIMAGE{stage}COMSTR", generator=True)
 

@@ -6,10 +6,12 @@ that runs SCons, and because llvmlite, which knows the host's CPU, is not import
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import sys
 import zlib
+from typing import Any
 
 from packageimage.model.errors import PackageImageError
 from packageimage.stages.base_image import measure_base_image
@@ -17,7 +19,7 @@ from packageimage.stages.base_image import measure_base_image
 DISTRIBUTIONS = ("numba", "llvmlite", "numpy", "pyelftools", "macholib", "pefile")
 
 
-def measure(host_cpu: bool) -> dict[str, object]:
+def measure(host_cpu: bool) -> dict[str, Any]:
     """The base image, versions ("" for what is not installed), `sys.path`, the host's CPU.
 
     Raises PackageImageError when a part of the base image is not installed.
@@ -26,11 +28,13 @@ def measure(host_cpu: bool) -> dict[str, object]:
     # The platform is part of the ABI: a capture holds what this interpreter's Numba compiled.
     versions["python"] = f"{sys.implementation.cache_tag}-{sys.platform}"
     versions["zlib"] = zlib.ZLIB_RUNTIME_VERSION
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "base": measure_base_image().as_dict(),
         "versions": versions,
         "search_path": [entry for entry in sys.path if entry],
     }
+    # What decides the answer, for whoever keeps it.
+    result["depends_on"] = sorted({*result["search_path"], *_zlib_files()})
     if host_cpu:
         import llvmlite.binding as llvm
 
@@ -40,6 +44,14 @@ def measure(host_cpu: bool) -> dict[str, object]:
             "features": sorted(name for name, on in features.items() if on),
         }
     return result
+
+
+def _zlib_files() -> list[str]:
+    """The libraries that zlib's version comes from, as far as the system tells."""
+    files = [zlib.__file__] if hasattr(zlib, "__file__") else []
+    with contextlib.suppress(OSError), open("/proc/self/maps", encoding="utf-8") as maps:
+        files += [line.rstrip().rpartition(" ")[2] for line in maps if "/libz" in line]
+    return files
 
 
 def _version(distribution: str) -> str:

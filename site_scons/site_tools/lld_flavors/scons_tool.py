@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Any
 
 from packageimage.model.errors import PackageImageError
 from packageimage.model.platform import Platform, host_platform, platform_named
+from packageimage.remembered import Answer, remembered
 
-from .detect import VARIABLE, find_linker
+from .detect import VARIABLE, find_linker, linkers_on_path
 from .flavor import OUTPUT
+from .linker import Linker
 
 if TYPE_CHECKING:
     from .flavor import Flavor
-    from .linker import Linker
 
 Environment = Any  # SCons' own class; this module works without SCons being imported
 
@@ -80,8 +81,22 @@ def linker_of(env: Environment) -> Linker:
 
 @functools.lru_cache
 def _found(environ: tuple[tuple[str, str], ...]) -> Linker:
-    # An SConstruct makes many environments, one for each platform at least; LLD is asked once.
-    return find_linker(dict(environ), sys.executable)
+    # An SConstruct makes many environments, one for each platform at least; LLD is asked once, and
+    # not again until something changes where it was found or would have been.
+    question = ["lld", sys.executable, os.getcwd(), [list(item) for item in environ]]
+
+    def ask() -> Answer:
+        linker = find_linker(dict(environ), sys.executable)
+        program, *more = linker.command
+        search_path = dict(environ).get("PATH", "")
+        # Those that were passed over may fit one day.
+        programs = [program, *linkers_on_path(search_path)]
+        paths = [*search_path.split(os.pathsep), *(sys.path if more else [])]
+        paths += [*programs, *map(os.path.realpath, programs)]
+        return [linker.kind, list(linker.command), list(linker.version)], filter(None, paths)
+
+    kind, command, version = remembered(question, ask)
+    return Linker(kind, tuple(command), tuple(version))
 
 
 def _variables(flavor: Flavor, env: Environment) -> Mapping[str, str | list[str]]:
