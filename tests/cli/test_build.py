@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -89,6 +90,32 @@ def test_two_packages_of_which_one_is_a_path(user: User) -> None:
     assert [line.split(":")[0] for line in done.lines[-2:]] == ["adder", "timer"]
 
 
+def test_packages_that_import_each_others_functions(user: User) -> None:
+    (user.folder / "code/zero.py").write_text(
+        "from numba import njit\nfrom adder import add\n\n@njit('f8(f8)')\ndef twice(x):\n"
+        "    return add(x, x)\n",
+        encoding="utf-8",
+    )
+    words = ["build", "zero", "adder", "--path", "code", "--depot", "depot", *GENERIC]
+    done = user.pkgimage(*words, "--partitions", "2", "--summary", "-j", "2")
+    # Alone, adder compiles nothing; so nothing of zero may have been begun before.
+    assert done.code == 2 and "expected package 'adder' to compile" in done.err
+    assert not any(line.startswith("zero: ") for line in done.lines)
+    assert any(line.startswith("adder for linux-") for line in done.lines)
+
+    done = user.pkgimage(*words, "--partitions", "2", "--summary", "--workload", "work.py")
+    assert (done.code, done.err) == (0, "")
+    steps = [line for line in done.lines if line.startswith(("zero: ", "adder: "))]
+    runs = [line for line in steps if line.endswith(": run it and its workload")]
+    assert [line.split(":")[0] for line in runs] == ["adder", "zero"]
+    assert steps.count("zero: compile for generic") == 2
+    assert len(re.findall(r"(?m)^  codegen +2 +0 +0 +0 ", done.out)) == 2
+    (user.folder / "code/adder/__init__.py").write_text("import zero\n", encoding="utf-8")
+    done = user.pkgimage(*words)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "packages of this build import each other: adder -> zero -> adder; " in done.err
+
+
 MISTAKES = {
     "unknown package": (
         ["build", "nothing_here"],
@@ -98,6 +125,7 @@ MISTAKES = {
     "a CPU": ([*BUILD, "--cpu-targets", "generic;z"], "CPU targets, column 9: 'z' is not a"),
     "a flag": ([*BUILD, "--flags", "opt-level=7"], "flags: opt-level must be one of 0, 1, 2, 3"),
     "a package twice": ([*BUILD, "adder", *GENERIC], "two images of adder for linux-x86_64 with"),
+    "partitions": ([*BUILD, "--partitions", "0"], "PKGIMAGE_PARTITIONS must be 1 or more, or au"),
     "jobs": ([*BUILD, "-j", "0"], "-j must be 1 or more, found 0"),
     "no package": (
         ["build"],

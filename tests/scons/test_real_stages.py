@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from scons_project import FAKED, SCONSTRUCT, Project
 
@@ -43,9 +45,9 @@ def test_changes_rebuild_what_depends_on_them(real: Project) -> None:
     assert real.build() == [*CAPTURE, *CODEGEN, *REST]
     assert len(real.files("depot/*/kernels/*")) == 2
 
-    # Source lines have moved and every source's hash is in the header; the code is the same.
+    # Source lines have moved; every source's hash is beside the image, the code is the same.
     real.edit("src/kernels/__init__.py", "from numba", "# A comment.\nfrom numba")
-    assert real.build() == [*CAPTURE, *REST]
+    assert real.build() == ["serialize kernels", "verify kernels"]
 
     real.edit("src/kernels/__init__.py", "value * 2", "value * 3")
     assert real.build() == [*CAPTURE, *CODEGEN, *REST]
@@ -54,6 +56,47 @@ def test_changes_rebuild_what_depends_on_them(real: Project) -> None:
     assert real.build() == [*CAPTURE, *CODEGEN, *REST]
 
     assert real.build("flags=opt-level=2") == [*CODEGEN, *REST]
+
+
+def test_the_summary_counts_functions_and_versions(real: Project) -> None:
+    done = real.scons("--pkgimage-summary", "targets=generic;haswell;skylake,clone_all")
+    # `total` has a loop, `double` has none: only with clone_all it gets another version.
+    counts = re.search(
+        r"  functions (\d+); versions: generic (\d+), haswell (\d+), skylake,clone_all (\d+)\n",
+        done.out,
+    )
+    assert counts, done.out
+    functions, generic, haswell, skylake = map(int, counts.groups())
+    assert functions == 2
+    assert 0 < haswell < generic == skylake
+
+
+USER = """
+from numba import njit
+from kernels import double, total
+
+@njit("f8(f8[::1])")
+def twice(values):
+    return total(values) + double(values[0])
+"""
+
+
+def test_an_image_that_is_built_upon_another(real: Project) -> None:
+    real.write({"src/user/__init__.py": USER})
+    two = 'env.PackageImage("user", "src/user", platform="linux-x86_64")\n'
+    real.write(
+        {"SConstruct": FILES["SConstruct"].replace("env.PackageImage(", f"{two}env.PackageImage(")}
+    )
+    ran = real.build("-j2", "targets=generic")
+    assert ran.index("serialize kernels") < ran.index("serialize user")
+    assert ran.count("verify kernels") == ran.count("verify user") == 1
+
+    real.edit("src/kernels/__init__.py", "from numba", "# A comment.\nfrom numba")
+    assert real.build("targets=generic") == ["serialize kernels", "verify kernels"]
+
+    real.edit("src/kernels/__init__.py", "value * 2", "value * 3")
+    ran = real.build("targets=generic")
+    assert {"serialize user", "codegen user 0 generic", "verify user"} <= set(ran)
 
 
 def test_ninja_makes_the_same_image(real: Project) -> None:
