@@ -45,14 +45,14 @@ def capture(folder, ir=KERNELS, entries=KERNEL_ENTRIES, **fields):
     """A capture of one partition in *folder*."""
     folder.mkdir(exist_ok=True)
     manifest = {
-        "format": 1,
+        "format": 2,
+        "id": "ab" * 32,
         "package": "kernels",
         "flags": "",
         "base": BASE,
         "partitions": [{"entries": list(entries)}],
         "entry_owners": {entry: f"kernels.{entry}(int64)" for entry in entries},
-        "includes": [{"root": "kernels", "path": "kernels/a.py", "size": 1, "sha256": "ab" * 32}],
-        "requires": [],
+        "requires": [{"package": "other", "content": "cd" * 32}],
         "preferences": {},
         "methods": len(entries),
         "omitted": [],
@@ -102,7 +102,8 @@ def test_the_header_describes_the_image(tmp_path):
     assert "_ZN08NumbaEnv4shift" in header.slots
     assert header.slots == tuple(sorted(header.slots))
     assert header.methods == 4
-    assert header.includes[0].path == "kernels/a.py"
+    assert header.capture == "ab" * 32
+    assert [(item.package, item.content) for item in header.requires] == [("other", "cd" * 32)]
     assert made["header"] in made["data.o"]
 
 

@@ -7,7 +7,7 @@ from packageimage.load.check import Candidate, Session, examine, preference_mism
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import HostCPU, TargetRecord
 from packageimage.model.flags import CacheFlags
-from packageimage.model.header import Header, Include, encode, encode_sidecar
+from packageimage.model.header import Header, Include, Require, encode, encode_sidecar
 from packageimage.model.rejection import Rejection
 
 BASE = BaseImage("cpython-311", "0.68.1", "0.50.0", "", "2.4.6")
@@ -20,15 +20,16 @@ TARGETS = (
 HEADER = Header(
     package="pkg",
     build_id="0" * 64,
+    capture="c" * 64,
     base=BASE,
     platform="linux-x86_64",
     flags=CacheFlags(opt_level=2),
     targets=TARGETS,
     partitions=(1,),
     slots=(),
-    includes=(Include("pkg", "pkg/a.py", len(SOURCE), hashlib.sha256(SOURCE).hexdigest()),),
     preferences=(("NUMBA_LLVM_REFPRUNE_PASS", ""),),
 )
+INCLUDES = (Include("pkg", "pkg/a.py", len(SOURCE), hashlib.sha256(SOURCE).hexdigest()),)
 SESSION = Session(
     "linux-x86_64", BASE, CacheFlags(opt_level=2), HostCPU("skylake", frozenset({"avx2", "sse2"}))
 )
@@ -43,10 +44,10 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def look(place, header=HEADER, session=SESSION, image=IMAGE, root="src"):
+def look(place, header=HEADER, session=SESSION, image=IMAGE, root="src", includes=INCLUDES):
     files = place / "depot" / "pkg" / "x.pki", place / "depot" / "pkg" / "x.pkgimage.so"
     digest = hashlib.sha256(IMAGE).hexdigest()
-    files[0].write_bytes(encode_sidecar(encode(header), len(IMAGE), digest))
+    files[0].write_bytes(encode_sidecar(encode(header), len(IMAGE), digest, includes))
     files[1].write_bytes(image)
     found = place / root if root else None
     return examine(*files, session, lambda package: found if package == "pkg" else None)
@@ -64,7 +65,7 @@ def test_a_target_for_this_very_cpu_ranks_first(place):
     assert exact.rank > look(place).rank
 
 
-OTHER_SOURCE = (HEADER.includes[0].replace(sha256="1" * 64),)
+OTHER_SOURCE = (INCLUDES[0].replace(sha256="1" * 64),)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ OTHER_SOURCE = (HEADER.includes[0].replace(sha256="1" * 64),)
             "cpu-target",
             "no target is called 'znver4'",
         ),
-        ({"header": HEADER.replace(includes=OTHER_SOURCE)}, "include-changed", "pkg/a.py"),
+        ({"includes": OTHER_SOURCE}, "include-changed", "pkg/a.py"),
         ({"root": None}, "include-missing", "package pkg"),
         ({"root": "elsewhere"}, "include-missing", "pkg/a.py"),
         (
@@ -122,11 +123,50 @@ def test_rejections(place, changes, kind, said):
     assert "\n" not in str(verdict)
 
 
+OTHER = HEADER.replace(package="other", capture="d" * 64)
+REQUIRING = HEADER.replace(requires=(Require("other", "d" * 64),))
+
+
+@pytest.mark.parametrize(
+    ("found", "includes", "said"),
+    [
+        (OTHER, INCLUDES, None),
+        (OTHER.replace(targets=(), platform="macos-arm64"), INCLUDES, None),
+        (None, (), "no image of it"),
+        (OTHER.replace(capture="e" * 64), INCLUDES, "capture eeeeeeeeeeeeeeee"),
+        (OTHER.replace(package="another"), INCLUDES, "no image of it"),
+        (OTHER.replace(base=BASE.replace(numba="0.67.0")), INCLUDES, "no image of it"),
+        (OTHER, OTHER_SOURCE, "pkg/a.py as built: other content"),
+    ],
+)
+def test_a_required_package_must_be_as_it_was(place, found, includes, said):
+    look(place, header=REQUIRING)
+    headers = [place / "absent.pki", place / "damaged.pki"]
+    headers[1].write_bytes(b"PKGIMGHD")
+    if found is not None:
+        headers.append(place / "other.pki")
+        headers[2].write_bytes(encode_sidecar(encode(found), 1, "0" * 64, includes))
+    folder = place / "depot" / "pkg"
+    verdict = examine(
+        folder / "x.pki",
+        folder / "x.pkgimage.so",
+        SESSION,
+        lambda package: place / "src",
+        lambda package: headers if package == "other" else [],
+    )
+    if said is None:
+        assert isinstance(verdict, Candidate)
+    else:
+        assert (verdict.kind.value, said in str(verdict)) == ("requires", True), verdict
+        assert "other as in its capture dddddddddddddddd" in str(verdict)
+
+
 def test_the_cheapest_reason_comes_first(place):
     """An image that misfits in every way is rejected for its platform, unopened."""
     verdict = look(
         place,
-        header=HEADER.replace(platform="windows-x86_64", includes=OTHER_SOURCE),
+        header=HEADER.replace(platform="windows-x86_64"),
+        includes=OTHER_SOURCE,
         image=b"",
         session=SESSION.replace(flags=CacheFlags(inline=False)),
     )

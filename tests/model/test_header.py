@@ -30,6 +30,7 @@ from packageimage.model.header import (
 HEADER = Header(
     package="kernels",
     build_id="ab" * 32,
+    capture="cd" * 32,
     base=BaseImage("cpython-311", "0.68.1", "0.50.0", "22.1.0", "2.3.0"),
     platform="linux-x86_64",
     flags=CacheFlags(opt_level=2),
@@ -39,14 +40,15 @@ HEADER = Header(
     ),
     partitions=(3, 0, 2),
     slots=("NRT_Free", "pkgimage.obj.PyExc_ValueError"),
-    includes=(
-        Include("kernels", "kernels/b.py", 2, "00"),
-        Include("kernels", "kernels/a.py", 1, "ff"),
-    ),
     requires=(Require("other", "12"),),
     preferences=(("NUMBA_B", "2"), ("NUMBA_A", "1")),
     methods=5,
     omitted=(Omitted("kernels.f", "(int64,)", "holds a lock"),),
+)
+
+INCLUDES = (
+    Include("kernels", "kernels/b.py", 2, "00"),
+    Include("kernels", "kernels/a.py", 1, "ff"),
 )
 
 texts = st.text(max_size=8)
@@ -55,6 +57,7 @@ headers = st.builds(
     Header,
     package=texts,
     build_id=texts,
+    capture=texts,
     base=st.builds(BaseImage, texts, texts, texts, texts, texts, counts),
     platform=texts,
     flags=st.builds(
@@ -78,7 +81,6 @@ headers = st.builds(
     ).map(tuple),
     partitions=st.lists(counts, max_size=3).map(tuple),
     slots=st.lists(texts, max_size=3).map(tuple),
-    includes=st.lists(st.builds(Include, texts, texts, counts, texts), max_size=3).map(tuple),
     requires=st.lists(st.builds(Require, texts, texts), max_size=3).map(tuple),
     preferences=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
     methods=counts,
@@ -108,7 +110,6 @@ def test_sets_have_one_order(header: Header, random: Any) -> None:
         return tuple(random.sample(values, len(values)))
 
     other = header.replace(
-        includes=shuffled(header.includes),
         requires=shuffled(header.requires),
         preferences=shuffled(header.preferences),
         omitted=shuffled(header.omitted),
@@ -116,12 +117,21 @@ def test_sets_have_one_order(header: Header, random: Any) -> None:
     assert encode(other) == encode(header)
 
 
-@given(headers, counts, st.binary(min_size=32, max_size=32))
-def test_sidecar_round_trip(header: Header, size: int, digest: bytes) -> None:
+includes = st.lists(st.builds(Include, texts, texts, counts, texts), max_size=3).map(tuple)
+
+
+@given(headers, counts, st.binary(min_size=32, max_size=32), includes, st.randoms())
+def test_sidecar_round_trip(
+    header: Header, size: int, digest: bytes, includes: tuple[Include, ...], random: Any
+) -> None:
     encoded = encode(header)
-    sidecar = decode_sidecar(encode_sidecar(encoded, size, digest.hex()))
+    whole = encode_sidecar(encoded, size, digest.hex(), includes)
+    sidecar = decode_sidecar(whole)
     assert (sidecar.header, sidecar.encoded) == (header, encoded)
     assert (sidecar.image_size, sidecar.image_sha256) == (size, digest.hex())
+    assert sorted(map(repr, sidecar.includes)) == sorted(map(repr, includes))
+    shuffled = random.sample(includes, len(includes))
+    assert encode_sidecar(encoded, size, digest.hex(), shuffled) == whole
 
 
 @given(st.binary())
@@ -131,9 +141,9 @@ def test_sidecar_round_trip(header: Header, size: int, digest: bytes) -> None:
 @example(frame(b"9" * 10_000))
 @example(frame(b"\xff"))
 @example(frame(b"NaN"))
-@example(frame(b"{}", version=2))
+@example(frame(b"{}", version=1))
 @example(frame(b"{}", magic=b"PKGIMGHE"))
-@example(struct.pack("<8sHQ32s", b"PKGIMGHD", 1, 2**64 - 1, b""))
+@example(struct.pack("<8sHQ32s", b"PKGIMGHD", 2, 2**64 - 1, b""))
 def test_any_bytes_are_refused_with_one_line(data: bytes) -> None:
     for read in (decode, decode_sidecar):
         with pytest.raises(HeaderError) as caught:
@@ -203,7 +213,7 @@ def test_missing_field(field: str) -> None:
         ({"base": []}, "header.base: expected an object, found a list"),
         ({"flags": "opt-level=9"}, "header.flags: .*opt-level must be"),
         ({"flags": "opt-level=2"}, "header.flags: expected 'native-code=yes"),
-        ({"includes": [["a", "b", 1]]}, "header.includes: expected 4 values, found 3"),
+        ({"requires": [["a", "b", 1]]}, "header.requires: expected 2 values, found 3"),
         ({"other": 1}, "header: unknown field 'other'"),
     ],
 )
@@ -213,7 +223,7 @@ def test_wrong_fields(change: dict[str, object], message: str) -> None:
 
 
 def test_every_truncation_and_extension_is_refused() -> None:
-    whole = encode_sidecar(encode(HEADER), 10, "0" * 64)
+    whole = encode_sidecar(encode(HEADER), 10, "0" * 64, INCLUDES)
     for end in range(len(whole)):
         with pytest.raises(HeaderError):
             decode_sidecar(whole[:end])
@@ -224,7 +234,7 @@ def test_every_truncation_and_extension_is_refused() -> None:
 
 
 def test_every_flipped_byte_is_noticed() -> None:
-    whole = bytearray(encode_sidecar(encode(HEADER), 10, "0" * 64))
+    whole = bytearray(encode_sidecar(encode(HEADER), 10, "0" * 64, INCLUDES))
     for at in range(len(whole)):
         whole[at] ^= 1
         with pytest.raises(HeaderError):
@@ -235,7 +245,7 @@ def test_every_flipped_byte_is_noticed() -> None:
 def test_canonical_bytes() -> None:
     """The same header on every machine, and in the next release, or the format has changed."""
     encoded = encode(HEADER)
-    assert encoded[:10] == b"PKGIMGHD\x01\x00"
+    assert encoded[:10] == b"PKGIMGHD\x02\x00"
     assert encoded[50:] == json.dumps(
         json.loads(encoded[50:]), sort_keys=True, separators=(",", ":")
     ).encode("ascii")
@@ -244,7 +254,7 @@ def test_canonical_bytes() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        HEADER.replace(format=2),
+        HEADER.replace(format=1),
         HEADER.replace(methods=-1),
         HEADER.replace(slots=["a"]),  # type: ignore[arg-type]
         HEADER.replace(package=None),  # type: ignore[arg-type]
@@ -264,5 +274,20 @@ def test_wrong_sidecars_are_bugs(size: int, digest: str) -> None:
 
 
 def test_surrogates_of_undecodable_paths_survive() -> None:
-    header = HEADER.replace(includes=(Include("r", "caf\udce9.py", 1, ""),))
-    assert decode(encode(header)) == header
+    include = Include("r", "caf\udce9.py", 1, "")
+    whole = encode_sidecar(encode(HEADER), 1, "0" * 64, [include])
+    assert decode_sidecar(whole).includes == (include,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"includes": [["a", "b", 1]]}, "trailer.includes: expected 4 values, found 3"),
+        ({"image_size": -1}, "trailer.image_size: expected a number from 0"),
+        ({"other": 1}, "trailer: unknown field 'other'"),
+    ],
+)
+def test_wrong_trailers(change: dict[str, object], message: str) -> None:
+    trailer = {"image_size": 1, "image_sha256": "0" * 64, "includes": []} | change
+    with pytest.raises(HeaderError, match=message):
+        decode_sidecar(encode(HEADER) + frame(json.dumps(trailer).encode(), magic=b"PKGIMGTR"))

@@ -22,6 +22,7 @@ def encoded_header(platform="linux-x86_64"):
         Header(
             package="kernels",
             build_id="0" * 64,
+            capture="0" * 64,
             base=base,
             platform=platform,
             flags=CacheFlags(),

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..model.base_image import BaseImage, base_mismatch
 from ..model.cpu_selection import HostCPU, Selection, select
 from ..model.flags import CacheFlags, flags_mismatch
-from ..model.header import Header, HeaderError, Include, Sidecar, decode_sidecar
+from ..model.header import Header, HeaderError, Include, Require, Sidecar, decode_sidecar
 from ..model.record import Record
 from ..model.rejection import Rejection, RejectionKind
 
@@ -49,12 +49,21 @@ class Candidate(Record):
 
 
 RootFinder = Callable[[str], "Path | None"]
+HeaderFinder = Callable[[str], "Iterable[Path]"]
 
 
 def examine(
-    header_path: Path, image_path: Path, session: Session, root_of: RootFinder
+    header_path: Path,
+    image_path: Path,
+    session: Session,
+    root_of: RootFinder,
+    headers_of: HeaderFinder = lambda package: (),
 ) -> Candidate | Rejection:
-    """Run every check on one image. `root_of` gives the folder that holds a top-level package."""
+    """Run every check on one image.
+
+    `root_of` gives the folder that holds a top-level package, `headers_of` the headers of all
+    images of a package on the depot path.
+    """
     package = header_path.parent.name
 
     def reject(
@@ -90,10 +99,14 @@ def examine(
     selection = select(header.targets, session.host, session.forced_target)
     if header.flags.native_code and selection.index is None:
         return reject(RejectionKind.CPU_TARGET, "a CPU target for this machine", selection.reason)
-    changed = changed_include(header.includes, root_of)
+    changed = changed_include(sidecar.includes, root_of)
     if changed is not None:
         kind, expected, found = changed
         return reject(kind, expected, found, "build the image again")
+    for require in header.requires:
+        missing = unmet_require(require, session, root_of, headers_of)
+        if missing is not None:
+            return reject(RejectionKind.REQUIRES, *missing, "build both images again")
     changed_preference = preference_mismatch(header)
     if changed_preference:
         return reject(RejectionKind.PREFERENCES, *changed_preference)
@@ -138,6 +151,35 @@ def changed_include(
         if hashlib.sha256(data).hexdigest() != include.sha256:
             return RejectionKind.INCLUDE_CHANGED, f"{include.path} as built", "other content"
     return None
+
+
+def unmet_require(
+    require: Require, session: Session, root_of: RootFinder, headers_of: HeaderFinder
+) -> tuple[str, str] | None:
+    """Expectation and finding when no image vouches for the package whose code was compiled in.
+
+    The code is in the requiring image; what is asked for is that the required package still is
+    what it was then. Any image of that capture says so, for whatever CPU, whose sources fit: so
+    machines with other CPUs accept what Julia rejects for another build id (JuliaLang/julia#48217).
+    """
+    expected = f"{require.package} as in its capture {require.content[:16]}"
+    found = "no image of it"
+    for path in headers_of(require.package):
+        try:
+            sidecar = decode_sidecar(path.read_bytes())
+        except (OSError, HeaderError):
+            continue
+        header = sidecar.header
+        if header.package != require.package or header.base != session.base:
+            continue
+        if header.capture != require.content:
+            found = f"capture {header.capture[:16]}"
+            continue
+        changed = changed_include(sidecar.includes, root_of)
+        if changed is None:
+            return None
+        found = f"{changed[1]}: {changed[2]}"
+    return expected, found
 
 
 def preference_mismatch(

@@ -95,7 +95,13 @@ class Session:
             kind = RejectionKind.PLATFORM
             return [Rejection(kind, package, str(h), found=str(error)) for h in headers]
         return [
-            check.examine(header, _image_beside(header, session), session, check.import_root)
+            check.examine(
+                header,
+                _image_beside(header, session),
+                session,
+                check.import_root,
+                lambda required: self._images.get(required, ()),
+            )
             for header in headers
         ]
 

@@ -5,9 +5,9 @@ One frame, the same bytes inside the image and at the start of the `.pki` file b
     magic "PKGIMGHD" | format u16 | payload length u64 | SHA-256 of the payload | payload
 
 little endian; the payload is canonical JSON (sorted keys, no spaces, ASCII). The `.pki` file goes
-on with a trailer that describes the linked library::
-
-    magic "PKGIMGTR" | library size u64 | SHA-256 of the library | SHA-256 of the trailer so far
+on with a trailer in the same frame, with the magic "PKGIMGTR". It says what is known only after the
+image was linked, its size and SHA-256, and what must not make it another image: the *includes*, the
+sources as they lay there, comments and all.
 
 Whatever bytes they are given, `decode` and `decode_sidecar` raise nothing but HeaderError.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from packageimage.model.base_image import BaseImage
@@ -26,12 +26,11 @@ from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags, parse_flags
 from packageimage.model.record import Record
 
-HEADER_FORMAT = 1
+HEADER_FORMAT = 2
 
 _MAGIC = b"PKGIMGHD"
-_FRAME = struct.Struct("<8sHQ32s")
 _TRAILER_MAGIC = b"PKGIMGTR"
-_TRAILER = struct.Struct("<8sQ32s")
+_FRAME = struct.Struct("<8sHQ32s")
 _DIGEST_SIZE = 32
 _MAX_INT = 2**63 - 1
 
@@ -56,7 +55,8 @@ class Include(Record):
 
 
 class Require(Record):
-    """A package whose functions were compiled in; content: its build id or content hash."""
+    """A package with an image of its own whose functions were compiled in; content: the id of
+    its capture then."""
 
     package: str
     content: str
@@ -71,20 +71,21 @@ class Omitted(Record):
 
 
 class Header(Record):
-    """partitions: number of entries of each. slots: names in slot order. methods: how many the
-    method table holds. includes, requires, preferences and omitted are sets: they are brought
-    into sorted order, so that equal headers are equal bytes.
+    """capture: the capture's id, equal for all images made from it. partitions: number of entries
+    of each. slots: names in slot order. methods: how many the method table holds. requires,
+    preferences and omitted are sets: they are brought into sorted order, so that equal headers
+    are equal bytes.
     """
 
     package: str
     build_id: str
+    capture: str
     base: BaseImage
     platform: str
     flags: CacheFlags
     targets: tuple[TargetRecord, ...]
     partitions: tuple[int, ...]
     slots: tuple[str, ...]
-    includes: tuple[Include, ...] = ()
     requires: tuple[Require, ...] = ()
     preferences: tuple[tuple[str, str], ...] = ()
     methods: int = 0
@@ -92,19 +93,24 @@ class Header(Record):
     format: int = HEADER_FORMAT
 
     def __post_init__(self) -> None:
-        self._put("includes", tuple(sorted(self.includes, key=_include_row)))
         self._put("requires", tuple(sorted(self.requires, key=_require_row)))
         self._put("preferences", tuple(sorted(self.preferences)))
         self._put("omitted", tuple(sorted(self.omitted, key=_omitted_row)))
 
 
 class Sidecar(Record):
-    """What a `.pki` file holds. encoded: the header's bytes, to compare with the embedded ones."""
+    """What a `.pki` file holds. encoded: the header's bytes, to compare with the embedded ones.
+    image_size in bytes, image_sha256 in hexadecimal. includes: a set, as `requires` is.
+    """
 
     header: Header
     encoded: bytes
     image_size: int
     image_sha256: str
+    includes: tuple[Include, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._put("includes", tuple(sorted(self.includes, key=_include_row)))
 
 
 def _include_row(item: Include) -> tuple[str, str, int, str]:
@@ -128,10 +134,11 @@ def encode(header: Header) -> bytes:
     if header.format != HEADER_FORMAT:
         raise ValueError(f"this code writes header format {HEADER_FORMAT}, not {header.format}")
     base = header.base
-    payload = json.dumps(
+    payload = _canonical(
         {
             "package": header.package,
             "build_id": header.build_id,
+            "capture": header.capture,
             "base": {
                 "python_abi": base.python_abi,
                 "numba": base.numba,
@@ -154,18 +161,13 @@ def encode(header: Header) -> bytes:
             ],
             "partitions": list(header.partitions),
             "slots": list(header.slots),
-            "includes": [_include_row(item) for item in header.includes],
             "requires": [_require_row(item) for item in header.requires],
             "preferences": [list(item) for item in header.preferences],
             "methods": header.methods,
             "omitted": [_omitted_row(item) for item in header.omitted],
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-        allow_nan=False,
-    ).encode("ascii")
-    digest = hashlib.sha256(payload).digest()
-    encoded = _FRAME.pack(_MAGIC, HEADER_FORMAT, len(payload), digest) + payload
+        }
+    )
+    encoded = _framed(_MAGIC, payload)
     try:
         same = decode(encoded) == header
     except HeaderError as error:
@@ -183,57 +185,79 @@ def decode(data: bytes) -> Header:
     return header
 
 
-def encode_sidecar(header: bytes, image_size: int, image_sha256: str) -> bytes:
+def encode_sidecar(
+    header: bytes, image_size: int, image_sha256: str, includes: Iterable[Include] = ()
+) -> bytes:
     """A `.pki` file's content: the encoded `header` and the trailer for the linked library.
 
     image_sha256 in hexadecimal. ValueError for values that do not fit.
     """
-    digest = bytes.fromhex(image_sha256)
-    if len(digest) != _DIGEST_SIZE or not 0 <= image_size <= _MAX_INT:
+    if len(bytes.fromhex(image_sha256)) != _DIGEST_SIZE or not 0 <= image_size <= _MAX_INT:
         raise ValueError("an image's size must not be negative, its SHA-256 has 64 hex digits")
-    trailer = _TRAILER.pack(_TRAILER_MAGIC, image_size, digest)
-    return header + trailer + hashlib.sha256(trailer).digest()
+    trailer = _canonical(
+        {
+            "image_size": image_size,
+            "image_sha256": image_sha256.lower(),
+            "includes": sorted(map(_include_row, includes)),
+        }
+    )
+    return header + _framed(_TRAILER_MAGIC, trailer)
 
 
 def decode_sidecar(data: bytes) -> Sidecar:
     """What a `.pki` file holds. HeaderError for anything that is not whole."""
     header, size = _decode_frame(data)
-    trailer = data[size:]
-    if len(trailer) != _TRAILER.size + _DIGEST_SIZE:
-        raise HeaderError(
-            f"trailer after the header must have {_TRAILER.size + _DIGEST_SIZE} bytes, "
-            f"found {len(trailer)}"
-        )
-    magic, image_size, digest = _TRAILER.unpack_from(trailer)
-    if magic != _TRAILER_MAGIC:
-        raise HeaderError(f"trailer must start with {_TRAILER_MAGIC!r}, found {magic!r}")
-    if hashlib.sha256(trailer[: _TRAILER.size]).digest() != trailer[_TRAILER.size :]:
-        raise HeaderError("trailer does not match its checksum")
-    return Sidecar(header, bytes(data[:size]), image_size, digest.hex())
+    fields, trailer_size = _unframed(data[size:], _TRAILER_MAGIC, "trailer")
+    if size + trailer_size != len(data):
+        unknown = len(data) - size - trailer_size
+        raise HeaderError(f"trailer of {trailer_size} bytes is followed by {unknown} unknown bytes")
+    sidecar = Sidecar(
+        header=header,
+        encoded=bytes(data[:size]),
+        image_size=fields.get("image_size", _count),
+        image_sha256=fields.get("image_sha256", _str),
+        includes=fields.get("includes", _tuple_of(_include)),
+    )
+    fields.done()
+    return sidecar
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _framed(magic: bytes, payload: bytes) -> bytes:
+    digest = hashlib.sha256(payload).digest()
+    return _FRAME.pack(magic, HEADER_FORMAT, len(payload), digest) + payload
 
 
 def _decode_frame(data: bytes) -> tuple[Header, int]:
     """The header at the start of `data` and the number of bytes it takes."""
+    fields, size = _unframed(data, _MAGIC, "header")
+    return _header(fields), size
+
+
+def _unframed(data: bytes, wanted: bytes, what: str) -> tuple[_Object, int]:
+    """The JSON object in the frame at the start of `data` and the number of bytes it takes."""
     if len(data) < _FRAME.size:
-        raise HeaderError(f"header needs at least {_FRAME.size} bytes, found {len(data)}")
+        raise HeaderError(f"{what} needs at least {_FRAME.size} bytes, found {len(data)}")
     magic, version, length, digest = _FRAME.unpack_from(data)
-    if magic != _MAGIC:
-        raise HeaderError(f"header must start with {_MAGIC!r}, found {magic!r}")
+    if magic != wanted:
+        raise HeaderError(f"{what} must start with {wanted!r}, found {magic!r}")
     if version != HEADER_FORMAT:
-        raise HeaderError(f"header format must be {HEADER_FORMAT}, found {version}")
+        raise HeaderError(f"{what} format must be {HEADER_FORMAT}, found {version}")
     end = _FRAME.size + length
     if len(data) < end:
-        raise HeaderError(f"header of {end} bytes is cut off after {len(data)}")
+        raise HeaderError(f"{what} of {end} bytes is cut off after {len(data)}")
     payload = bytes(data[_FRAME.size : end])
     if hashlib.sha256(payload).digest() != digest:
-        raise HeaderError("header does not match its checksum")
+        raise HeaderError(f"{what} does not match its checksum")
     try:
         # RecursionError: a payload of a hundred thousand brackets. ValueError: not ASCII, not
         # JSON, a number of thousands of digits.
-        fields = _Object(json.loads(payload.decode("ascii")), "header")
+        return _Object(json.loads(payload.decode("ascii")), what), end
     except (ValueError, RecursionError) as error:
-        raise HeaderError(f"header is not JSON: {type(error).__name__}") from None
-    return _header(fields), end
+        raise HeaderError(f"{what} is not JSON: {type(error).__name__}") from None
 
 
 class _Object:
@@ -260,13 +284,13 @@ def _header(fields: _Object) -> Header:
     header = Header(
         package=fields.get("package", _str),
         build_id=fields.get("build_id", _str),
+        capture=fields.get("capture", _str),
         base=fields.get("base", _base),
         platform=fields.get("platform", _str),
         flags=fields.get("flags", _flags),
         targets=fields.get("targets", _tuple_of(_target)),
         partitions=fields.get("partitions", _tuple_of(_count)),
         slots=fields.get("slots", _tuple_of(_str)),
-        includes=fields.get("includes", _tuple_of(_include)),
         requires=fields.get("requires", _tuple_of(_require)),
         preferences=fields.get("preferences", _tuple_of(_preference)),
         methods=fields.get("methods", _count),

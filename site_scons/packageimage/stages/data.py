@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
     draft = headers.Header(
         package=manifest.package,
         build_id=_NO_BUILD_ID,
+        capture=manifest.id,
         base=_base_image(manifest.fields.get("base")),
         platform=platform.name,
         flags=flags,
@@ -176,10 +177,6 @@ def _described(manifest: Manifest) -> dict[str, Any]:
     fields = manifest.fields
     try:
         return {
-            "includes": tuple(
-                headers.Include(row["root"], row["path"], row["size"], row["sha256"])
-                for row in fields.get("includes", [])
-            ),
             "requires": tuple(
                 headers.Require(row["package"], row["content"])
                 for row in fields.get("requires", [])
@@ -193,7 +190,7 @@ def _described(manifest: Manifest) -> dict[str, Any]:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise PackageImageError(
-            f"capture's manifest: expected includes, requires, preferences and omitted as the "
+            f"capture's manifest: expected requires, preferences and omitted as the "
             f"serialize stage writes them, found {type(error).__name__}: {error}; run it again"
         ) from error
 

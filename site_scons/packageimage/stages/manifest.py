@@ -10,15 +10,16 @@ from typing import Any
 
 from packageimage.model.errors import PackageImageError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """partitions: entry symbols of each. owners: the function an entry belongs to. fields: the
-    JSON object itself. raw: the file's bytes."""
+    """id: the capture's. partitions: entry symbols of each. owners: the function an entry belongs
+    to. fields: the JSON object itself. raw: the file's bytes."""
 
     package: str
+    id: str
     partitions: tuple[tuple[str, ...], ...]
     owners: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -45,6 +46,7 @@ def read_manifest(path: Path) -> Manifest:
             )
         return Manifest(
             package=fields["package"],
+            id=fields.get("id", ""),
             partitions=tuple(tuple(part["entries"]) for part in fields["partitions"]),
             owners=dict(fields.get("entry_owners", {})),
             fields=fields,

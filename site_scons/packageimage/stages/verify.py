@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -18,9 +19,24 @@ from packageimage.model.platform import platform_named
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--header", type=Path, required=True, help="the encoded header")
     parser.add_argument("--image", type=Path, required=True, help="the linked library")
+    parser.add_argument("--includes", type=Path, help="the capture's includes")
     parser.add_argument("--platform", required=True, help="platform it was built for")
     parser.add_argument("--output-image", type=Path, required=True, help="the published library")
     parser.add_argument("--output-header", type=Path, required=True, help="the published header")
+
+
+def read_includes(path: Path) -> tuple[headers.Include, ...]:
+    """The sources that the serialize stage lists. PackageImageError for anything else."""
+    try:
+        rows = json.loads(path.read_bytes())["includes"]
+        return tuple(
+            headers.Include(row["root"], row["path"], row["size"], row["sha256"]) for row in rows
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise PackageImageError(
+            f"{one_line(path)}: expected includes as the serialize stage writes them, found "
+            f"{type(error).__name__}: {error}; run it again"
+        ) from None
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,5 +66,7 @@ def run(args: argparse.Namespace) -> None:
             f"broken ({', '.join(dict.fromkeys(finding.rule for finding in findings))}); "
             "nothing was published"
         )
-    sidecar = headers.encode_sidecar(header, len(image), hashlib.sha256(image).hexdigest())
+    includes = read_includes(args.includes) if args.includes else ()
+    digest = hashlib.sha256(image).hexdigest()
+    sidecar = headers.encode_sidecar(header, len(image), digest, includes)
     depot.publish(args.image, sidecar, args.output_image, args.output_header)
