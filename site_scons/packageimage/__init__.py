@@ -12,7 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
-__all__ = ["PackageImageError", "PackageImageWarning", "enable", "rejections"]
+__all__ = [
+    "PackageImageError",
+    "PackageImageWarning",
+    "enable",
+    "include_dependency",
+    "rejections",
+]
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +41,25 @@ def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
         from .load import session
 
         return session.enable(depots)
+
+
+_declared: list[tuple[str, str]] | None = None  # (module, path), while a capture is taken
+
+
+def include_dependency(path: str | os.PathLike[str]) -> None:
+    """Say, in a package, that its image depends on a data file as on a source (as in Julia).
+
+    A relative path starts at the folder of the calling module's file. When the file changes, SCons
+    builds the image anew and the loader rejects the old one. Outside a build this does nothing;
+    there, a file that can't be read is a PackageImageError.
+    """
+    if _declared is not None:
+        import os
+        import sys
+
+        caller = sys._getframe(1).f_globals
+        folder = os.path.dirname(os.path.abspath(caller.get("__file__") or ""))
+        _declared.append((caller.get("__name__") or "", os.path.join(folder, os.fspath(path))))
 
 
 def rejections() -> list[Rejection]:

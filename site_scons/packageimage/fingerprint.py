@@ -20,7 +20,14 @@ _HERE = Path(__file__).resolve().parent
 
 # The parts of this library whose change can change what a stage writes.
 _SOURCES = {
-    "serialize": ("capture", "model", "stages/serialize.py"),
+    "serialize": (
+        "capture",
+        "load/numba_bridge.py",
+        "load/slots.py",
+        "model",
+        "stages/serialize.py",
+        "stages/worker.py",
+    ),
     "entries": ("stages/entries.py",),
     "codegen": ("codegen", "model", "stages/codegen.py", "stages/manifest.py"),
     "data": (

@@ -1,70 +1,34 @@
-"""From what the recorder saw to what an image holds: modules, the method table, what was left out.
+"""From what the recorder saw to captured methods: which are kept, and why the others are not.
 
-Which methods are kept, and why the others are not, is decided here; nothing is left out silently.
+Nothing is left out silently. A method that was compiled now is described here; one that an earlier
+capture answered is described already, in the store.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import llvmlite.binding as llvm
-
 from . import numba_bridge as bridge
-from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX, CanonicalNames, Library
-
-_NUMBA_LINES = "emissionKind: DebugDirectivesOnly"
-_LINE_TABLES = "emissionKind: LineTablesOnly"
-_VARIABLE_RECORD = re.compile(
-    r"^ +(#dbg_(value|declare|assign)\(|call void @llvm\.dbg\.(value|declare)\().*\n", re.MULTILINE
-)
+from .captured import Blobs, CapturedMethod, Omission, closure
+from .origins import outermost
+from .symbols import CanonicalNames, Library
 
 
 @dataclass(frozen=True)
-class Omission:
-    """A specialisation that works through Numba's JIT at run time, and why."""
+class Collected:
+    """methods by key; libraries: canonical bitcode of all that they need, by content hash."""
 
-    function: str
-    signature: str
-    reason: str
+    methods: Mapping[str, CapturedMethod]
+    libraries: Mapping[str, bytes]
+    omitted: tuple[Omission, ...]
 
-    def __str__(self) -> str:
-        return f"{self.function}{self.signature}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class Capture:
-    """What the serialize stage writes.
-
-    partitions: bitcode; entries: each partition's symbols whose addresses the loader needs;
-    entry_owners: the function behind each; methods: the blob that holds each method's row, by key;
-    modules: whose functions were compiled in.
-    """
-
-    partitions: list[bytes]
-    entries: list[list[str]]
-    entry_owners: dict[str, str]
-    methods: dict[str, int]
-    blobs: list[bytes]
-    omitted: list[Omission]
-    modules: set[str]
-
-
-class _Blobs:
-    """Byte strings, each kept once."""
-
-    def __init__(self) -> None:
-        self.items: list[bytes] = []
-        self._index: dict[bytes, int] = {}
-
-    def add(self, data: bytes) -> int:
-        if data not in self._index:
-            self._index[data] = len(self.items)
-            self.items.append(data)
-        return self._index[data]
+    @property
+    def modules(self) -> set[str]:
+        """The modules whose functions were compiled in."""
+        return {module for method in self.methods.values() for module in method.modules}
 
 
 def reason_to_omit(
@@ -87,13 +51,28 @@ def is_internal(method: bridge.Method) -> bool:
     return method.nested and method.owner in bridge.BASE_PACKAGES
 
 
-def collect(recorder: bridge.Recorder, partitions: int) -> Capture:
-    """Build the capture of everything that was recorded, in `partitions` modules."""
+def collect(
+    recorder: bridge.Recorder,
+    earlier: Mapping[str, CapturedMethod],
+    earlier_libraries: Mapping[str, bytes],
+) -> Collected:
+    """Everything that was recorded, and of the `earlier` methods those that answered."""
     collector = _Collector(recorder)
     for method in recorder.methods:
         if not is_internal(method):
             collector.consider(method)
-    return collector.finish(partitions)
+    return collector.finish(earlier, earlier_libraries)
+
+
+@dataclass
+class _Kept:
+    """A method that is kept: its row, its byte strings and its libraries, core first."""
+
+    method: bridge.Method
+    row: dict[str, Any]
+    blobs: list[bytes]
+    core: Library
+    roles: dict[str, tuple[Library, str]]
 
 
 class _Collector:
@@ -102,13 +81,8 @@ class _Collector:
     def __init__(self, recorder: bridge.Recorder) -> None:
         self.recorder = recorder
         self.names = CanonicalNames(recorder.owner_of)
-        self.kept: dict[str, bridge.Method] = {}
-        self.libraries: dict[str, Library] = {}
-        self.rows: dict[str, dict[str, Any]] = {}
-        self.linkable: set[str] = set()
-        self.omitted: set[Omission] = set()
-        self.modules: set[str] = set()
-        self._blobs = _Blobs()
+        self.kept: dict[str, _Kept] = {}
+        self.omitted: dict[int, Omission] = {}  # by the id of the method
 
     def consider(self, method: bridge.Method) -> None:
         """Keep the method, or note why not."""
@@ -124,62 +98,108 @@ class _Collector:
         if reason is not None:
             self._omit(method, reason)
             return
+        blobs = Blobs()
         try:
-            row = self._row(method, library)
+            row = self._row(method, library, blobs)
         except Exception as error:  # whatever a foreign object's pickling raises is the reason
             self._omit(method, f"it refers to what can't be kept: {_one_line(error)}")
             return
-        if method.key in self.kept:
-            # The same function and types once more, from a second dispatcher or ufunc of one
-            # function: it may have been wrapped in other ways.
-            for role, entry in method.entries.items():
-                self.kept[method.key].entries.setdefault(role, entry)
-        else:
-            self.kept[method.key] = method
-            self.libraries[method.key] = library
-            self.rows[method.key] = row
-        self.linkable.update(symbol for symbol in (row["symbol"], row["generator"]) if symbol)
-        for function in self.recorder.functions_of(library):
-            self.modules.add(function.__module__ or "")
+        # The same function and types once more comes from a second dispatcher or ufunc of one
+        # function: it may have been wrapped in other ways.
+        known = self.kept.setdefault(method.key, _Kept(method, row, blobs.items, library, {}))
+        for role, entry in method.entries.items():
+            known.roles.setdefault(role, entry)
 
     def _omit(self, method: bridge.Method, reason: str) -> None:
         signature = "(" + ", ".join(str(item) for item in method.argument_types) + ")"
-        self.omitted.add(Omission(method.name, signature, reason))
+        self.omitted[id(method)] = Omission(method.name, signature, reason)
 
-    def finish(self, partitions: int) -> Capture:
-        """Link the modules and complete the method table with where each entry went."""
-        modules, entries = _assemble(
-            self.names, self.kept, self.libraries, self.linkable, partitions
+    def finish(
+        self, earlier: Mapping[str, CapturedMethod], earlier_libraries: Mapping[str, bytes]
+    ) -> Collected:
+        """Describe what is kept and add what answered."""
+        units = self._units()
+        methods: dict[str, CapturedMethod] = {}
+        libraries: dict[str, bytes] = {}
+        for key, kept in sorted(self.kept.items()):
+            for library in [kept.core, *(library for library, _ in kept.roles.values())]:
+                content = self.names.content_hash(library)
+                if content not in libraries:
+                    libraries[content] = self.names.bitcode(library)
+            methods[key] = self._captured(key, kept, units, libraries)
+        answered = closure(
+            self.recorder.answered_keys | {c for m in methods.values() for c in m.causes}, earlier
         )
-        position = {
-            symbol: [index, position]
-            for index, symbols in enumerate(entries)
-            for position, symbol in enumerate(symbols)
-        }
-        owners: dict[str, str] = {}
-        for key, row in sorted(self.rows.items()):
-            method = self.kept[key]
-            roles = sorted(method.entries.items())
-            row["roles"] = {role: self.names.symbol(name) for role, (_, name) in roles}
-            row["entries"] = {role: position[symbol] for role, symbol in row["roles"].items()}
-            for symbol in row["roles"].values():
-                owners.setdefault(symbol, method.shown)
-        return Capture(
-            partitions=modules,
-            entries=entries,
-            entry_owners=owners,
-            methods={
-                key: self._blobs.add(
-                    json.dumps(row, sort_keys=True, separators=(",", ":")).encode()
-                )
-                for key, row in sorted(self.rows.items())
+        for key in sorted(answered - methods.keys()):
+            methods[key] = earlier[key]
+            for content in earlier[key].libraries:
+                libraries.setdefault(content, earlier_libraries[content])
+        omitted = set(self.omitted.values())
+        omitted |= {omission for method in methods.values() for omission in method.omits}
+        return Collected(methods, libraries, tuple(sorted(omitted)))
+
+    def _captured(
+        self, key: str, kept: _Kept, units: dict[str, str], libraries: dict[str, bytes]
+    ) -> CapturedMethod:
+        method, row, names = kept.method, kept.row, self.names
+        core = names.content_hash(kept.core)
+        parts = kept.core.with_callees()
+        causes, omits = self._caused(method)
+        linkable = {symbol for symbol in (row["symbol"], row["generator"]) if symbol}
+        return CapturedMethod(
+            key=key,
+            shown=method.shown,
+            row=row,
+            blobs=tuple(kept.blobs),
+            roles={
+                role: (names.content_hash(library), names.symbol(symbol))
+                for role, (library, symbol) in sorted(kept.roles.items())
             },
-            blobs=self._blobs.items,
-            omitted=sorted(self.omitted, key=lambda o: (o.function, o.signature, o.reason)),
-            modules=self.modules,
+            core=core,
+            linkable=tuple(sorted(linkable)),
+            unit=units[key],
+            weight=len(libraries[core]),
+            modules=tuple(sorted(set().union(*(part.modules for part in parts)))),
+            causes=tuple(sorted(causes - {key})),
+            omits=tuple(sorted(omits)),
+            origins=tuple(sorted(set().union(*(part.origins for part in parts)))),
         )
 
-    def _row(self, method: bridge.Method, library: Library) -> dict[str, Any]:
+    def _units(self) -> dict[str, str]:
+        """The unit of each kept method: its outermost function, or the first of its circle."""
+        own = {
+            key: f"{kept.method.function.__module__}:{outermost(kept.method.function.__qualname__)}"
+            for key, kept in self.kept.items()
+        }
+        circles: dict[str, str] = {}
+        for key, kept in self.kept.items():
+            circle = self.names.circle(kept.core)
+            circles[circle] = min(circles.get(circle, own[key]), own[key])
+        return {
+            key: circles[self.names.circle(kept.core)] if kept.core.recursive else own[key]
+            for key, kept in self.kept.items()
+        }
+
+    def _caused(self, method: bridge.Method) -> tuple[set[str], set[Omission]]:
+        """What compiling a method compiled as well, through Numba's own helpers too."""
+        keys: set[str] = set()
+        omits: set[Omission] = set()
+        seen: set[int] = set()
+        pending: list[Any] = list(self.recorder.requests_of(method))
+        while pending:
+            node = pending.pop()
+            if isinstance(node, str):
+                keys.add(node)
+            elif id(node) not in seen:
+                seen.add(id(node))
+                if node.key in self.kept:
+                    keys.add(node.key)
+                if id(node) in self.omitted:
+                    omits.add(self.omitted[id(node)])
+                pending.extend(self.recorder.requests_of(node))
+        return keys, omits
+
+    def _row(self, method: bridge.Method, library: Library, blobs: Blobs) -> dict[str, Any]:
         """The method's row of the table. Raises what pickling its parts raises."""
         names, result = self.names, method.result
         descriptor = result.fndesc
@@ -195,7 +215,7 @@ class _Collector:
         for part in parts.values():
             use = bridge.slot_use(part, result.environment, bool(result.objectmode), names.symbol)
             for slot, module, constants in use.environments:
-                blob = None if constants is None else self._blobs.add(constants)
+                blob = None if constants is None else blobs.add(constants)
                 environments[slot] = [slot, module, blob]
             references.update(use.references)
             if use.threads:
@@ -204,7 +224,7 @@ class _Collector:
         return {
             "module": descriptor.modname,
             "qualname": method.function.__qualname__,
-            "return": self._blobs.add(bridge.dumps(result.signature.return_type)),
+            "return": blobs.add(bridge.dumps(result.signature.return_type)),
             "objectmode": bool(result.objectmode),
             "symbol": names.symbol(descriptor.mangled_name),
             "generator": self._generator_symbol(result),
@@ -222,8 +242,8 @@ class _Collector:
         descriptor = bridge.generator_descriptor(result)
         return None if descriptor is None else self.names.symbol(descriptor.llvm_func_name)
 
-    def _globals_of(self, library: Library) -> list[tuple[str, str, str]]:
-        """(module, name, digest) of the global values that a method and its callees froze."""
+    def _globals_of(self, library: Library) -> list[list[str]]:
+        """[module, name, digest] of the global values that a method and its callees froze."""
         frozen = sorted(set().union(*(part.frozen for part in library.with_callees())))
         for (module, name, _), (other_module, other_name, _) in itertools.pairwise(frozen):
             if (module, name) == (other_module, other_name):
@@ -231,101 +251,7 @@ class _Collector:
                     f"{module}.{name} had one value when a callee was compiled and another when "
                     "its caller was"
                 )
-        return frozen
-
-
-@dataclass
-class _Partition:
-    """The libraries of one module: by content hash, and which of them defines each entry."""
-
-    libraries: dict[str, Library] = field(default_factory=dict)
-    entries: dict[str, str] = field(default_factory=dict)
-
-
-def _assemble(
-    names: CanonicalNames,
-    kept: dict[str, bridge.Method],
-    libraries: dict[str, Library],
-    linkable: set[str],
-    partitions: int,
-) -> tuple[list[bytes], list[list[str]]]:
-    """Each partition's bitcode and its entries, which are left external in it.
-
-    `kept` are the methods by key, `libraries` their core libraries. What JIT code calls directly
-    (`linkable`) stays in the bitcode although nothing in it may call it; all else is kept only
-    where an entry needs it.
-    """
-    bins = [_Partition() for _ in range(partitions)]
-    placed: set[str] = set()
-    for key in sorted(kept):
-        part = bins[_partition_of(libraries[key], names, partitions)]
-        part.libraries[names.content_hash(libraries[key])] = libraries[key]
-        for library, name in kept[key].entries.values():
-            symbol = names.symbol(name)
-            part.libraries[names.content_hash(library)] = library
-            if symbol not in placed:
-                placed.add(symbol)
-                part.entries[symbol] = names.content_hash(library)
-    return [_link(part, names, linkable) for part in bins], [sorted(part.entries) for part in bins]
-
-
-def _link(part: _Partition, names: CanonicalNames, linkable: set[str]) -> bytes:
-    triple, layout = bridge.target_layout()
-    merged = llvm.parse_assembly("")
-    merged.name = "pkgimage"
-    merged.triple = triple
-    merged.data_layout = layout
-    for content_hash, library in sorted(part.libraries.items()):
-        module = names.module(library)
-        for function in module.functions:
-            if function.is_declaration or function.linkage in LOCAL_LINKAGES:
-                continue
-            if part.entries.get(function.name) == content_hash:
-                function.linkage = "external"
-            else:
-                function.linkage = "weak_odr" if function.name in linkable else "linkonce_odr"
-        merged.link_in(module)
-    _resolve_recursion(merged)
-    if _NUMBA_LINES in (text := str(merged)):
-        # Debug level 1: Numba emits lines as it does for CUDA's assembler, without the unit that
-        # a debugger looks for; as line tables they are DWARF. Those know no variables.
-        text = _VARIABLE_RECORD.sub("", text.replace(_NUMBA_LINES, _LINE_TABLES))
-        merged = llvm.parse_assembly(text)
-        merged.name = "pkgimage"
-    merged.verify()
-    return merged.as_bitcode()
-
-
-def _resolve_recursion(module: llvm.ModuleRef) -> None:
-    """Define the pointers through which mutually recursive functions call each other.
-
-    Numba fills them when the last function of the circle is ready; here all of them are.
-    """
-    defined = {f.name for f in module.functions if not f.is_declaration}
-    goals = sorted(
-        variable.name.removeprefix(UNRESOLVED_PREFIX)
-        for variable in module.global_variables
-        if variable.name.startswith(UNRESOLVED_PREFIX)
-    )
-    lines = [
-        f'@"{UNRESOLVED_PREFIX}{goal}" = linkonce_odr constant ptr @"{goal}"\n'
-        f'declare void @"{goal}"()\n'
-        for goal in goals
-        if goal in defined
-    ]
-    if lines:
-        module.link_in(llvm.parse_assembly("".join(lines)))
-
-
-def _partition_of(library: Library, names: CanonicalNames, partitions: int) -> int:
-    """A function's partition depends on its own content only, so that others do not move."""
-    if partitions == 1:
-        return 0
-    return int(names.circle(library), 16) % partitions
-
-
-def _json(row: dict[str, Any]) -> bytes:
-    return json.dumps(row, sort_keys=True, separators=(",", ":")).encode()
+        return [list(item) for item in frozen]
 
 
 def _one_line(error: BaseException) -> str:

@@ -8,11 +8,14 @@ of the base image and the standard library of the Python ABI; neither is listed.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
+
+from ..model.errors import PackageImageError, one_line
 
 BASE_PACKAGES = frozenset({"numba", "numpy", "llvmlite"})
 
@@ -47,16 +50,14 @@ def root_folder(package: str, modules: Mapping[str, ModuleType]) -> Path | None:
 def describe(root: str, base: Path, file: Path) -> Include:
     """Read one file and describe it. Raises OSError when it can't be read."""
     data = file.read_bytes()
-    return Include(
-        root, file.relative_to(base).as_posix(), len(data), hashlib.sha256(data).hexdigest()
-    )
+    return Include(root, file.relative_to(base).as_posix(), len(data), _sha256(data))
 
 
 def source_includes(
     package: str, foreign: Iterable[str], modules: Mapping[str, ModuleType]
-) -> list[Include]:
+) -> list[tuple[Include, Path]]:
     """Sources of every module of `package` that ran, and of foreign modules compiled in."""
-    found: set[Include] = set()
+    found: set[tuple[Include, Path]] = set()
     wanted = {name for name in modules if top_level(name) == package}
     wanted |= {
         name
@@ -74,35 +75,101 @@ def source_includes(
             continue
         path = Path(file).resolve()
         if path.suffix == ".py" and path.is_relative_to(base):
-            found.add(describe(root, base, path))
+            found.add((describe(root, base, path), path))
     return sorted(found)
 
 
-def imported_files(package: str, modules: Mapping[str, ModuleType]) -> list[str]:
-    """Sources that ran and belong to no installed distribution: a build must watch them as well."""
+@dataclass(frozen=True)
+class Dependencies:
+    """Every file that a capture depended on.
+
+    includes: sources and declared data files that an image names and checks. watched: path and
+    SHA-256 of the files beyond the package's own sources that a build must watch; some of them are
+    includes as well. own_sources: path and content of the package's own sources.
+    """
+
+    includes: list[Include]
+    watched: list[dict[str, str]]
+    own_sources: list[tuple[str, bytes]]
+    data_digests: list[tuple[str, str]]
+
+    @classmethod
+    def of(
+        cls,
+        package: str,
+        compiled_in: Iterable[str],
+        declared: Iterable[tuple[str, str]],
+        imaged: Iterable[str],
+        modules: Mapping[str, ModuleType],
+    ) -> Dependencies:
+        """`compiled_in`: modules with functions in the capture. `declared`: data files, each with
+        the module that declared it. `imaged`: packages whose own images stand for their sources.
+        """
+        imaged = frozenset(imaged)
+        sources = {
+            include: path
+            for include, path in source_includes(package, compiled_in, modules)
+            if include.root not in imaged
+        }
+        data = dict(_declared_includes(package, declared, modules))
+        own = {path for include, path in sources.items() if include.root == package}
+        watched = {*sources.values(), *data.values(), *_imported_files(modules, imaged)} - own
+        return cls(
+            includes=sorted({*sources, *data}),
+            watched=[{"path": str(p), "sha256": _sha256(p.read_bytes())} for p in sorted(watched)],
+            own_sources=[
+                (include.path, path.read_bytes())
+                for include, path in sorted(sources.items())
+                if include.root == package
+            ],
+            data_digests=[(include.path, include.sha256) for include in sorted(data)],
+        )
+
+
+def _declared_includes(
+    package: str, declared: Iterable[tuple[str, str]], modules: Mapping[str, ModuleType]
+) -> Iterator[tuple[Include, Path]]:
+    for module, name in declared:
+        root = top_level(module)
+        if root in ("__main__", "") or root_folder(root, modules) is None:
+            root = package  # a workload declares for the package that it is run for
+        base = root_folder(root, modules)
+        if base is None:
+            continue
+        path = Path(name).resolve()
+        try:
+            data = path.read_bytes()
+            relative = os.path.relpath(path, base)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise PackageImageError(
+                f"include_dependency in {module}: expected a file that can be read at "
+                f"{one_line(path)}, found {one_line(reason)}: correct the path"
+            ) from None
+        yield Include(root, Path(relative).as_posix(), len(data), _sha256(data)), path
+
+
+def _imported_files(modules: Mapping[str, ModuleType], imaged: frozenset[str]) -> set[Path]:
+    """Sources that ran and belong to no installed distribution."""
     installed = ("site-packages", "dist-packages")
     files = set()
     for name, module in list(modules.items()):
-        if top_level(name) in sys.stdlib_module_names or top_level(name) == "packageimage":
+        top = top_level(name)
+        if top in sys.stdlib_module_names or top == "packageimage" or top in imaged:
             continue
         file = getattr(module, "__file__", None)
         if (
             file
             and file.endswith(".py")
+            and os.path.isfile(file)
             and not any(part in Path(file).parts for part in installed)
         ):
-            files.add(str(Path(file).resolve()))
-    return sorted(files)
+            files.add(Path(file).resolve())
+    return files
 
 
-def requires(includes: Iterable[Include], package: str) -> list[dict[str, str]]:
-    """Each foreign package whose functions were compiled in, with a hash of their sources."""
-    digests: dict[str, hashlib._Hash] = {}
-    for include in sorted(includes):
-        if include.root != package:
-            digest = digests.setdefault(include.root, hashlib.sha256())
-            digest.update(f"{include.path} {include.sha256}\n".encode())
-    return [{"package": root, "content": digests[root].hexdigest()} for root in sorted(digests)]
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def as_json(includes: Iterable[Include]) -> list[dict[str, object]]:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from types import CodeType
 from typing import Any
 
@@ -55,12 +56,24 @@ class Locations:
                     self._modules[origin] = name
         return self._modules.get(file)
 
+    def name(self, file: str) -> str:
+        """A file's name below the folder that holds its module, else its last part.
+
+        `linecache` looks relative names up on sys.path, so that tracebacks still show the source.
+        """
+        parts = PurePath(file).parts
+        module = self.module_of(file)
+        depth = 1 if module is None else module.count(".") + 1
+        if module is not None and PurePath(file).stem == "__init__":
+            depth += 1
+        return "/".join(parts[-depth:])
+
     def file(self, file: str) -> Any:
         """What stands for a file's name in a pickle."""
         if not os.path.isabs(file):
             return file  # "<string>" and the like
         module = self.module_of(file)
-        return relative_name(file) if module is None else Call(location.file_of, (module,))
+        return self.name(file) if module is None else Call(location.file_of, (module,))
 
     def folders(self, module: str) -> Any:
         """What stands for a package's `__path__` in a pickle."""
@@ -94,7 +107,7 @@ class Locations:
         file, line = match["file"], int(match["line"])
         place = self._place(file, line)
         if place is None:
-            return f"{before}{relative_name(file)} ({self._fixed_line(file, line)}){after}"
+            return f"{before}{self.name(file)} ({self._fixed_line(file, line)}){after}"
         return Call(location.text_at, (before, after, *place))
 
     def _place(self, file: str, line: int) -> tuple[str, str | None, int, int] | None:
@@ -119,16 +132,3 @@ class Locations:
         if os.path.isabs(file):
             self._on_line()
         return line
-
-
-def relative_name(file: str) -> str:
-    """A file's name below the folder on sys.path that holds it, else its last part.
-
-    `linecache` looks relative names up on sys.path, so that tracebacks still show the source.
-    """
-    if not os.path.isabs(file):
-        return file
-    folders = [os.path.join(os.path.abspath(folder), "") for folder in sys.path]
-    found = [folder for folder in folders if file.startswith(folder)]
-    kept = file[len(max(found, key=len)) :] if found else os.path.basename(file)
-    return kept.replace(os.sep, "/")

@@ -18,38 +18,52 @@ import ctypes
 import functools
 import hashlib
 import io
+import itertools
 import pickle
+import re
 import sys
 import types as python_types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 import numba
 import numpy
 from llvmlite import ir
+from numba.cloudpickle import cloudpickle
 from numba.core import (
     base,
     bytecode,
+    callconv,
     ccallback,
     codegen,
     compiler,
+    debuginfo,
     dispatcher,
     environment,
+    ir_utils,
+    itanium_mangler,
     lowering,
     pythonapi,
     serialize,
     sigutils,
+    typed_passes,
     types,
 )
+from numba.core import ir as numba_ir
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
+from numba.core.types import abstract
 from numba.core.typing import cffi_utils
 from numba.experimental.jitclass import boxing
 from numba.np.ufunc import parallel as parallel_ufunc
 from numba.np.ufunc import ufuncbuilder, wrappers
+from numba.parfors import parfor_lowering
+from numba.stencils import stencil
 from numba.stencils.stencil import StencilFunc
 
+from ..model.code_place import place_in
 from ..model.errors import PackageImageError
 from ..model.method_key import (
     Unkeyable,
@@ -59,14 +73,28 @@ from ..model.method_key import (
     lives_in_its_module,
     options_text,
     short_digest,
+    type_text,
     value_text,
 )
+from .captured import CapturedMethod
+from .locations import Locations
+from .origins import BASE_PACKAGES, Origin, Sources, is_fixed
 from .references import UnnamedObject, find_address, find_object
-from .symbols import ENVIRONMENT_PREFIX, UNRESOLVED_PREFIX, Library, counters_or_name, tags
+from .symbols import (
+    ENVIRONMENT_PREFIX,
+    FIRST_COUNTER,
+    UNRESOLVED_PREFIX,
+    Library,
+    counters_or_name,
+    plain_name,
+    tags,
+)
 
 _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
 SUPPORTED_NUMBA = ((0, 67), (0, 68))
-BASE_PACKAGES = frozenset({"numba", "numpy", "llvmlite"})
+# In the names of dispatchers' and of jitclasses' types.
+_SHOWN_ADDRESS = re.compile(r"(?<= at 0x)[0-9a-f]+|(?<=#)[0-9a-f]{6,}(?=<)")
+_ADDRESS_IN_TEXT = re.compile(r" at 0x[0-9a-f]+|#[0-9a-f]{6,}(?=<)")
 LARGE_ARRAY_BYTES = 10**6  # numba.core.base.make_constant_array freezes smaller ones into the code
 
 
@@ -92,6 +120,7 @@ class Method:
     extra: str
     result: Any  # numba's CompileResult
     nested: bool
+    requests: list[int] = field(default_factory=list)  # ids of libraries that it asked for
     key: str = ""
     unkeyable: str = ""
     entries: dict[str, tuple[Library, str]] = field(default_factory=dict)
@@ -100,7 +129,7 @@ class Method:
     def shown(self) -> str:
         """Function and signature as a person would write them."""
         arguments = ", ".join(str(item) for item in self.argument_types)
-        return f"{self.name}({arguments})"
+        return f"{self.name}({_ADDRESS_IN_TEXT.sub('', arguments)})"
 
     @property
     def name(self) -> str:
@@ -118,6 +147,26 @@ class _Frame:
 
     functions: list[python_types.FunctionType] = field(default_factory=list)
     frozen: set[tuple[str, str, str]] = field(default_factory=set)
+    line_bound: bool = False  # its code holds line numbers, so that a comment changes it
+
+
+def _environment_constants(module: llvm.ModuleRef) -> bytes:
+    """The constants that a module's functions load from their environments, pickled."""
+    found = []
+    for variable in module.global_variables:
+        if variable.name.startswith(ENVIRONMENT_PREFIX):
+            env = environment.lookup_environment(variable.name)
+            if env is not None and env.consts:
+                try:
+                    found.append(dumps(list(env.consts)))
+                except Exception as error:  # such a method is omitted, for this very reason
+                    found.append(type(error).__name__.encode())
+    return b"".join(found)
+
+
+class _Compiling(NamedTuple):
+    nested: bool
+    requests: list[int]
 
 
 class Recorder:
@@ -129,7 +178,11 @@ class Recorder:
         self.methods: list[Method] = []
         self.unnamed_addresses: dict[str, str] = {}
         self.frames: list[_Frame] = []
-        self.depth = 0
+        self.sources = Sources(sys.modules)
+        self.slots = _Slots()
+        self.answered_keys: set[str] = set()  # of methods of an earlier capture
+        self._compiling: list[list[int]] = []
+        self._nodes: dict[int, Method | str] = {}  # whose code a library is, by the library's id
         self._keepalive: list[Any] = []
         self._lowered_in: dict[int, list[_Frame]] = {}
 
@@ -140,13 +193,9 @@ class Recorder:
     def library(self, numba_library: Any) -> Library | None:
         return self.libraries.get(id(numba_library))
 
-    def functions_of(self, library: Library) -> list[python_types.FunctionType]:
-        """The Python functions whose code is in a library, callees included."""
-        seen: dict[python_types.FunctionType, None] = {}
-        for part in library.with_callees():
-            for function in part.functions:
-                seen[function] = None
-        return list(seen)
+    def requests_of(self, method: Method) -> list[Method | str]:
+        """The methods that compiling a method asked for; of earlier captures, their keys."""
+        return [self._nodes[library] for library in method.requests if library in self._nodes]
 
     # -- called by the hooks -------------------------------------------------------------------
 
@@ -161,6 +210,8 @@ class Recorder:
     def on_finalize(self, numba_library: Any) -> None:
         module = numba_library._final_module
         frames = self._lowered_in.get(id(numba_library), [])
+        functions = list(dict.fromkeys(f for frame in frames for f in frame.functions))
+        line_bound = any(frame.line_bound for frame in frames)
         library = Library(
             bitcode=module.as_bitcode(),
             order=len(self.libraries),
@@ -169,7 +220,9 @@ class Recorder:
                 for linked in numba_library._linking_libraries
                 if (known := self.library(linked)) is not None
             ],
-            functions=list(dict.fromkeys(f for frame in frames for f in frame.functions)),
+            modules={f.__module__ or "" for f in functions},
+            origins=self._origins(functions, line_bound),
+            constants=_environment_constants(module),
             frozen=set().union(*(frame.frozen for frame in frames)),
             dynamic_globals=[
                 value.name
@@ -195,7 +248,39 @@ class Recorder:
         if self.frames:
             self.frames[-1].functions.append(function)
             if (function.__module__ or "").partition(".")[0] not in BASE_PACKAGES:
-                self.frames[-1].frozen |= _frozen_globals(function)
+                names = {*_names_in(function.__code__), *self.sources.names_in(function)}
+                self.frames[-1].frozen |= _frozen_globals(function, names)
+
+    def _origins(self, functions: list[python_types.FunctionType], line_bound: bool) -> set[Origin]:
+        found = (self.sources.origin_of(f, with_line=line_bound) for f in functions)
+        return {origin for origin in found if origin is not None}
+
+    def answered(
+        self, key: str, method: CapturedMethod, bitcode: bytes, numba_library: Any
+    ) -> None:
+        """An earlier capture has answered a request; `bitcode` is the method's core library."""
+        self.keep(numba_library)
+        self.answered_keys.add(key)
+        self._nodes[id(numba_library)] = key
+        self.libraries[id(numba_library)] = Library(
+            bitcode=bitcode,
+            order=len(self.libraries),
+            modules=set(method.modules),
+            origins=set(method.origins),
+            frozen={(module, name, digest) for module, name, digest in method.row["globals"]},
+            content_hash=method.core,
+        )
+        self.requested(numba_library)
+
+    def requested(self, numba_library: Any) -> None:
+        """The innermost compilation has asked for a method that is ready now."""
+        if self._compiling:
+            self._compiling[-1].append(id(numba_library))
+
+    def on_line(self) -> None:
+        """A line number goes into the code of the innermost compilation."""
+        if self.frames:
+            self.frames[-1].line_bound = True
 
     def add(self, method: Method) -> None:
         try:
@@ -225,7 +310,9 @@ class Recorder:
             for role, name in names.items():
                 if name in defined:
                     method.entries[role] = (library, name)
+        self._nodes[id(result.library)] = method
         self.methods.append(method)
+        self.requested(result.library)
 
     def add_entry(self, result: Any, role: str, info: Any) -> None:
         """A ufunc or gufunc wrapper was built around a compiled function."""
@@ -236,14 +323,14 @@ class Recorder:
                 method.entries[role] = (library, info.name)
 
     @contextlib.contextmanager
-    def compiling(self) -> Iterator[bool]:
-        """Counts nesting; yields whether another compilation asked for this one."""
-        nested = self.depth > 0
-        self.depth += 1
+    def compiling(self) -> Iterator[_Compiling]:
+        """One compilation: whether another one asked for it, and what it asks for itself."""
+        state = _Compiling(bool(self._compiling), [])
+        self._compiling.append(state.requests)
         try:
-            yield nested
+            yield state
         finally:
-            self.depth -= 1
+            self._compiling.pop()
 
     @contextlib.contextmanager
     def frame(self) -> Iterator[None]:
@@ -254,44 +341,40 @@ class Recorder:
             self.frames.pop()
 
 
-def _frozen_globals(function: python_types.FunctionType) -> set[tuple[str, str, str]]:
+def _frozen_globals(
+    function: python_types.FunctionType, names: Iterable[str]
+) -> set[tuple[str, str, str]]:
     """(module, name, digest of its value now) of the globals that a function names.
 
     Numba freezes a global's value into the code.  A value without a text (an open file) can't be
     frozen either; a module stands for the attributes of it that the function names.
     """
-    found: set[tuple[str, str, str]] = set()
-    namespace = function.__globals__
     if not lives_in_its_module(function):
-        return found  # its globals are in its key, see function_text
-    for name in _names_in(function.__code__):
-        if name not in namespace:
-            continue
-        value = namespace[name]
-        if isinstance(value, python_types.ModuleType):
-            if value.__name__.partition(".")[0] in BASE_PACKAGES or _is_standard(value):
+        return set()  # its globals are in its key, see function_text
+    found: set[tuple[str, str, str]] = set()
+    seen: set[str] = set()
+    pending = [(function.__module__, function.__globals__)]
+    while pending:
+        module, namespace = pending.pop()
+        for name in names:
+            if name not in namespace:
                 continue
-            for attribute in _names_in(function.__code__):
-                if attribute in vars(value):
-                    found |= _frozen(value.__name__, attribute, vars(value)[attribute])
-        else:
-            found |= _frozen(function.__module__, name, value)
+            value = namespace[name]
+            if not isinstance(value, python_types.ModuleType):
+                found |= _frozen(module, name, value)
+            elif not is_fixed(value.__name__) and value.__name__ not in seen:
+                seen.add(value.__name__)
+                pending.append((value.__name__, vars(value)))
     return found
 
 
 def _frozen(module: str, name: str, value: object) -> set[tuple[str, str, str]]:
-    if isinstance(value, python_types.ModuleType):
-        return set()
     if isinstance(value, numpy.ndarray) and value.nbytes > LARGE_ARRAY_BYTES:
         return set()  # used in place through a slot, never frozen
     try:
         return {(module, name, short_digest(value_text(value).encode()))}
     except Unkeyable:
         return set()
-
-
-def _is_standard(module: python_types.ModuleType) -> bool:
-    return module.__name__.partition(".")[0] in sys.stdlib_module_names
 
 
 def _names_in(code: python_types.CodeType) -> list[str]:
@@ -329,6 +412,39 @@ class _Slots:
         return builder.load(self.declare(builder.module, name))
 
 
+def define_pointer(slots: _Slots, name: str, address: int) -> None:
+    """Define a variable that points to `address` for code that Numba compiles from now on."""
+    slots.cell(name).value = address
+    cpu_target.target_context.codegen()._engine._defined_symbols.add(name)
+
+
+def run_quickly(module: llvm.ModuleRef) -> Any:
+    """An engine that holds a module, compiled without spending time on its machine code.
+
+    Raises LookupError for a function that this process does not offer: LLVM would leave it null,
+    and all names that come after it, without a word.
+    """
+    rtsys.initialize(cpu_target.target_context)  # as Numba does before its first function
+    wanted = sorted(
+        function.name
+        for function in module.functions
+        if function.is_declaration and not function.name.startswith("llvm.")
+    )
+    if _THREAD_FUNCTIONS.intersection(wanted):
+        typed_passes._reload_parfors()
+    generator = cpu_target.target_context.codegen()
+    options: dict[str, Any] = {"opt": 0}
+    generator._customize_tm_options(options)
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(**options)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    missing = [name for name in wanted if not llvm.address_of_symbol(name)]
+    if missing:
+        raise LookupError(", ".join(missing))
+    engine.add_module(module)
+    engine.finalize_object()
+    return engine
+
+
 def c_object(name: str) -> object:
     """The Python object that CPython's C interface calls `name`."""
     special = {"_Py_NoneStruct": None, "_Py_TrueStruct": True, "_Py_FalseStruct": False}
@@ -345,13 +461,14 @@ def install(*, inline: bool = True, line_tables_only: bool = False) -> Recorder:
     """
     check_version()
     recorder = Recorder()
-    slots = _Slots()
     _disable_caches()
     _hook_libraries(recorder, inline=inline)
-    _hook_slots(recorder, slots)
+    _hook_slots(recorder, recorder.slots)
     _hook_compilations(recorder)
     _hook_dispatchers(recorder)
     _hook_ufuncs(recorder)
+    _hook_locations(recorder)
+    _stable_counters()
     _stable_uuids()
     if line_tables_only:
         _line_tables_only()
@@ -547,8 +664,9 @@ def _hook_dispatchers(recorder: Recorder) -> None:
                 arguments, declared = sigutils.normalize_signature(sig)
                 arguments = tuple(arguments)
                 if arguments in self.overloads:
+                    recorder.requested(self.overloads[arguments].library)
                     return original(self, sig)
-                with recorder.compiling() as nested:
+                with recorder.compiling() as state:
                     entry_point = original(self, sig)
                 result = self.overloads.get(arguments)
                 if result is not None:
@@ -561,7 +679,8 @@ def _hook_dispatchers(recorder: Recorder) -> None:
                             options=options(self),
                             extra=lifted_place(self) if kind == "lifted" else "",
                             result=result,
-                            nested=nested,
+                            nested=state.nested,
+                            requests=state.requests,
                         )
                     )
                 return entry_point
@@ -578,9 +697,19 @@ def _hook_dispatchers(recorder: Recorder) -> None:
     for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
         _replace(lifted, "compile", dispatcher_compile("lifted", lambda d: ""))
 
+    def get_compile_result(original: Callable) -> Callable:
+        def hooked(self: Any, sig: Any) -> Any:
+            result = original(self, sig)
+            recorder.requested(result.library)
+            return result
+
+        return hooked
+
+    _replace(dispatcher.Dispatcher, "get_compile_result", get_compile_result)
+
     def compile_cfunc(original: Callable) -> Callable:
         def hooked(self: Any) -> Any:
-            with recorder.compiling() as nested:
+            with recorder.compiling() as state:
                 result = original(self)
             recorder.add(
                 Method(
@@ -591,7 +720,8 @@ def _hook_dispatchers(recorder: Recorder) -> None:
                     options=options_text(self._compiler.targetoptions),
                     extra="",
                     result=result,
-                    nested=nested,
+                    nested=state.nested,
+                    requests=state.requests,
                 )
             )
             return result
@@ -606,9 +736,9 @@ def _hook_dispatchers(recorder: Recorder) -> None:
             *args: Any,
         ) -> Any:  # fmt: skip
             options = stencil_options(self)
-            with recorder.compiling() as nested:
+            with recorder.compiling() as state:
                 compiled = original(self, result, sigret, return_type, typemap, calltypes, *args)
-            if not nested:
+            if not state.nested:
                 recorder.add(
                     Method(
                         kind="stencil",
@@ -619,6 +749,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
                         extra="out" if result is not None else "",
                         result=compiled,
                         nested=False,
+                        requests=state.requests,
                     )
                 )
             return compiled
@@ -630,11 +761,8 @@ def _hook_dispatchers(recorder: Recorder) -> None:
 
 def lifted_place(lifted: Any) -> str:
     """Which loop or with-block of its function a lifted dispatcher is."""
-    return f"{type(lifted).__name__}:{lifted.func_ir.loc.line - _first_line(lifted)}"
-
-
-def _first_line(lifted: Any) -> int:
-    return lifted.func_ir.func_id.func.__code__.co_firstlineno
+    rank, further = place_in(lifted.func_ir.func_id.func.__code__, lifted.func_ir.loc.line)
+    return f"{type(lifted).__name__}:{rank}+{further}"
 
 
 def stencil_options(stencil: Any) -> str:
@@ -645,7 +773,7 @@ def stencil_options(stencil: Any) -> str:
 def _hook_ufuncs(recorder: Recorder) -> None:
     def compile_core(original: Callable) -> Callable:
         def hooked(self: Any, sig: Any, flags: Any, locals: Any) -> Any:
-            with recorder.compiling() as nested:
+            with recorder.compiling() as state:
                 result = original(self, sig, flags, locals)
             arguments, declared = sigutils.normalize_signature(sig)
             recorder.add(
@@ -657,7 +785,8 @@ def _hook_ufuncs(recorder: Recorder) -> None:
                     options=getattr(self, "_pkgimage_options", ""),
                     extra="",
                     result=result,
-                    nested=nested,
+                    nested=state.nested,
+                    requests=state.requests,
                 )
             )
             return result
@@ -721,8 +850,151 @@ def _line_tables_only() -> None:
     _replace(compiler.CompilerBase, "__init__", compiler_init)
 
 
+def _hook_locations(recorder: Recorder) -> None:
+    """Keep absolute paths, and line numbers where it can be, out of code and pickles."""
+    locations = Locations(BASE_PACKAGES, recorder.on_line)
+
+    def build_excinfo(original: Callable) -> Callable:
+        def hooked(self: Any, exc: Any, exc_args: Any, loc: Any, func_name: Any) -> tuple:
+            exc, args, place = original(self, exc, exc_args, loc, func_name)
+            args = tuple(locations.text(arg) if type(arg) is str else arg for arg in args)
+            return exc, args, None if place is None else locations.where(*place)
+
+        return hooked
+
+    _replace(callconv.CPUCallConv, "build_excinfo_struct", build_excinfo)
+
+    class Pickler(serialize.NumbaPickler):
+        """Numba's pickler, for which a source file is what it is called in a module."""
+
+        def reducer_override(self, obj: Any) -> Any:
+            if type(obj) is python_types.CodeType:
+                present = locations.code(obj)
+                if present is not None:
+                    return present.__reduce__()
+                make, arguments = cloudpickle._code_reduce(obj)
+                return make, _placed_code(arguments, obj, locations)
+            if type(obj) is numba_ir.Loc:
+                line = locations.line(obj.filename, obj.line)
+                return type(obj), (locations.file(obj.filename), line, obj.col, obj.maybe_decorator)
+            if isinstance(obj, types.Type) and type(obj) not in self.disabled_types:
+                return _reduced_type(obj)
+            return super().reducer_override(obj)
+
+        def _function_getnewargs(self, func: Any) -> tuple:
+            arguments = super()._function_getnewargs(func)
+            namespace = arguments[1]
+            if isinstance(namespace.get("__file__"), str):
+                namespace["__file__"] = locations.file(namespace["__file__"])
+            if isinstance(namespace.get("__path__"), list):
+                namespace["__path__"] = locations.folders(namespace["__name__"])
+            return arguments
+
+    serialize.NumbaPickler = Pickler
+
+    def debug_file(self: Any) -> Any:
+        recorder.on_line()
+        return self.module.add_debug_info(
+            "DIFile", {"directory": ".", "filename": locations.name(self.filepath)}
+        )
+
+    debuginfo.DIBuilder._di_file = debug_file
+
+
+def _reduced_type(kind: Any) -> Any:
+    """How one of Numba's types is pickled: without the number that it has in this process, and
+    without addresses in its name, by which Numba compares types."""
+    if type(kind) is types.Generator:
+        return type(kind), (
+            kind.gen_func, kind.yield_type, kind.arg_types, kind.state_types, kind.has_finalizer,
+        )  # fmt: skip
+    if type(kind) is types.ClassInstanceType:
+        return type(kind), (kind.class_type,)
+    reduced = kind.__reduce__()
+    if reduced[0] is not abstract._type_reconstructor:
+        return reduced
+    make, (reconstruct, arguments, state) = reduced
+    kept = {name: value for name, value in state.items() if name != "_code"}
+    if _SHOWN_ADDRESS.search(str(kind)):
+        digest = short_digest(type_text(kind).encode())
+        kept["name"] = _SHOWN_ADDRESS.sub(digest, str(kind))
+    return make, (reconstruct, arguments, kept)
+
+
+# Of the arguments of CodeType since Python 3.11.
+_FILE_OF_CODE = 10
+_FIRST_LINE_OF_CODE = 13
+
+
+def _placed_code(arguments: tuple, code: python_types.CodeType, locations: Locations) -> tuple:
+    """What cloudpickle makes a code object of, with its file and first line as of the time when it
+    is unpickled; line numbers inside a code object are relative to its first."""
+    placed = [
+        # Whether two equal names are one object differs between code from a source and from a .pyc.
+        sys.intern(item) if type(item) is str
+        else tuple(map(sys.intern, item)) if item and type(item) is tuple and _are_names(item)
+        else item
+        for item in arguments
+    ]  # fmt: skip
+    placed[_FILE_OF_CODE] = locations.file(code.co_filename)
+    placed[_FIRST_LINE_OF_CODE] = locations.line(code.co_filename, code.co_firstlineno)
+    return tuple(placed)
+
+
+def _are_names(values: tuple) -> bool:
+    return all(type(value) is str for value in values)
+
+
+def _stable_counters() -> None:
+    """Names that Numba makes of counters and addresses: of one width, or without them.
+
+    Of one width, because variables are sorted by their names.
+    """
+    bytecode.FunctionIdentity._unique_ids = itertools.count(FIRST_COUNTER)
+    ir_utils._unique_var_count = FIRST_COUNTER
+
+    # A record type goes into names by the number of types that were made before it.
+    def mangling_args(self: Any) -> tuple[str, tuple[int]]:
+        return type(self).__name__, (int(short_digest(self.name.encode())[:8], 16),)
+
+    types.Record.mangling_args = property(mangling_args)
+
+    # Both name a generated function, which its own counter tells from others.
+    parfor_lowering.hash = lambda parfor: 0
+    stencil.hex = lambda address: "0"
+
+    def stencil_wrapper(original: Callable) -> Callable:
+        def hooked(self: Any, *args: Any) -> Any:
+            number, self.id = self.id, 0
+            try:
+                return original(self, *args)
+            finally:
+                self.id = number
+
+        return hooked
+
+    _replace(StencilFunc, "_stencil_wrapper", stencil_wrapper)
+
+    def escape_string(original: Callable) -> Callable:
+        def hooked(text: str) -> str:
+            return original(_SHOWN_ADDRESS.sub(lambda match: match[0].rjust(16, "0"), text))
+
+        return hooked
+
+    _replace(itanium_mangler, "_escape_string", escape_string)
+
+    def environment_sentry(original: Callable) -> Callable:
+        def hooked(self: Any, envptr: Any, *args: Any, debug_msg: str = "", **kwargs: Any) -> None:
+            original(self, envptr, *args, debug_msg=plain_name(debug_msg), **kwargs)
+
+        return hooked
+
+    _replace(pythonapi.PythonAPI, "emit_environment_sentry", environment_sentry)
+
+
 def _stable_uuids() -> None:
     """Dispatchers are pickled with a random UUID; one made of their content is as unique."""
+    twins: dict[str, int] = {}
 
     def uuid_of(self: Any) -> str:
         known = getattr(self, "_MemoMixin__uuid", None)
@@ -733,8 +1005,9 @@ def _stable_uuids() -> None:
                 text = f"{self.py_func.__module__}:{self.py_func.__qualname__}"
             place = lifted_place(self) if isinstance(self, dispatcher.LiftedCode) else ""
             known = hashlib.sha256(f"{text}{place}".encode()).hexdigest()[:32]
-            if known in dispatcher._MemoMixin._memo:
-                known = hashlib.sha256(f"{known}{len(self._memo)}".encode()).hexdigest()[:32]
+            twins[known] = twins.get(known, 0) + 1
+            if twins[known] > 1:
+                known = hashlib.sha256(f"{known}{twins[known]}".encode()).hexdigest()[:32]
             self._set_uuid(known)
         return known
 
@@ -744,18 +1017,22 @@ def _stable_uuids() -> None:
 # -- what the loader needs to rebuild ------------------------------------------------------------
 
 
-class _Pickler(serialize.NumbaPickler):
-    """Numba's pickler, with objects that a module holds kept as references to that module."""
+@functools.cache
+def _reference_pickler() -> type:
+    class Pickler(serialize.NumbaPickler):  # the hooked one
+        """Numba's pickler, with objects that a module holds kept as references to that module."""
 
-    def persistent_id(self, obj: Any) -> tuple | None:
-        if isinstance(obj, dispatcher.Dispatcher):
-            return _reference("global", obj.py_func, obj)
-        if isinstance(obj, python_types.FunctionType):
-            holder = _reference("global", obj, obj)
-            return holder or _reference("py_func", obj, None)
-        if isinstance(obj, types.ClassType):
-            return ("jitclass", *_jitclass_place(obj))
-        return None
+        def persistent_id(self, obj: Any) -> tuple | None:
+            if isinstance(obj, dispatcher.Dispatcher):
+                return _reference("global", obj.py_func, obj)
+            if isinstance(obj, python_types.FunctionType):
+                holder = _reference("global", obj, obj)
+                return holder or _reference("py_func", obj, None)
+            if isinstance(obj, types.ClassType):
+                return ("jitclass", *_jitclass_place(obj))
+            return None
+
+    return Pickler
 
 
 def _reference(kind: str, function: Any, wanted: Any) -> tuple | None:
@@ -784,7 +1061,7 @@ def _jitclass_place(class_type: Any) -> tuple[str, str]:
 def dumps(value: Any) -> bytes:
     """A pickle that `load.numba_bridge.loads` reads; raises what the pickler raises."""
     buffer = io.BytesIO()
-    _Pickler(buffer, protocol=5).dump(value)
+    _reference_pickler()(buffer, protocol=5).dump(value)
     return buffer.getvalue()
 
 

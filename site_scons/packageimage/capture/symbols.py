@@ -15,10 +15,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import llvmlite.binding as llvm
+
+from .captured import Origin
 
 ENVIRONMENT_PREFIX = "_ZN08NumbaEnv"
 UNRESOLVED_PREFIX = ".numba.unresolved$"
@@ -31,6 +34,17 @@ _PARALLEL_KERNEL = re.compile(r"^\.kernel\.\d+_")
 _ADDRESS = re.compile(r"(?<=_20at_200x)[0-9a-f]+|(?<=_23)[0-9a-f]{6,}(?=_3c)")
 LOCAL_LINKAGES = frozenset({llvm.Linkage.private, llvm.Linkage.internal})
 _HASH_LENGTH = 16
+# Numba's counters start here, so that all have one width and their digits can be blanked in place.
+FIRST_COUNTER = 10**9
+_BLANK_COUNTER = str(FIRST_COUNTER).encode()
+# What stands for a counter in a canonical name: as wide as one, and never taken for one.
+_TAG_START, _TAG_REST = string.ascii_lowercase[6:], string.digits + string.ascii_lowercase
+_COUNTER_BYTES = re.compile(rb"(?<=B11v)(?:1\d{9}(?!\d)|[g-z][0-9a-z]{9})")
+# What stands for an address: as wide as one, in no hexadecimal digits.
+_NO_ADDRESS = "z" * 16
+# A jitclass's destructor is called after its type as it is, unescaped.
+_CLASS_ADDRESS = re.compile(r"(?<=#)[0-9a-f]{6,}(?=<)")
+_ADDRESS_BYTES = re.compile(f"{_ADDRESS.pattern}|{_CLASS_ADDRESS.pattern}".encode())
 
 
 def tags(name: str) -> Iterator[tuple[int, int, str]]:
@@ -63,6 +77,23 @@ def replace_tags(name: str, replacement: Callable[[str], str]) -> str:
     return "".join([*parts, name[position:]])
 
 
+def plain_name(name: str) -> str:
+    """A symbol's name without what tells it from its namesakes, for messages."""
+    return replace_tags(_without_addresses(name), lambda counter: "0")
+
+
+def scrubbed(bitcode: bytes) -> bytes:
+    """Bitcode without the counters and addresses that LLVM has copied out of symbols' names.
+
+    Where LLVM inlines a call it names an alias scope after the callee.  Such names mean nothing,
+    and bitcode has them as plain bytes, so they are overwritten in place.  A callee that an earlier
+    capture compiled has its canonical name already, which is as wide and blanked alike.  The
+    symbols themselves must have other names meanwhile.
+    """
+    bitcode = _COUNTER_BYTES.sub(_BLANK_COUNTER, bitcode)
+    return _ADDRESS_BYTES.sub(lambda match: b"z" * len(match[0]), bitcode)
+
+
 @dataclass(eq=False)
 class Library:
     """One of Numba's code libraries as it was before MCJIT rewrote it."""
@@ -70,7 +101,9 @@ class Library:
     bitcode: bytes
     order: int
     links: list[Library] = field(default_factory=list)
-    functions: list = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)  # whose functions are in it
+    origins: set[Origin] = field(default_factory=set)
+    constants: bytes = b""  # of its environments: object-mode code differs in nothing else
     frozen: set[tuple[str, str, str]] = field(default_factory=set)  # module, global, digest
     dynamic_globals: list[str] = field(default_factory=list)
     recursive: list[str] = field(default_factory=list)  # counters of what it calls in a circle
@@ -146,14 +179,15 @@ class CanonicalNames:
     def module(self, library: Library) -> llvm.ModuleRef:
         """The library's module with canonical names throughout."""
         self._hash(library)
-        module = llvm.parse_bitcode(library.bitcode)
-        module.name = ""
-        for index, value in enumerate(_globals(module)):
-            if value.linkage in LOCAL_LINKAGES:
-                value.name = f".{library.content_hash}.{index}"
-            else:
-                value.name = self.symbol(value.name)
+        bitcode, names = _nameless(library.bitcode)
+        module = llvm.parse_bitcode(bitcode)
+        for index, (value, (name, local)) in enumerate(zip(_globals(module), names, strict=True)):
+            value.name = f".{library.content_hash}.{index}" if local else self.symbol(name)
         return module
+
+    def bitcode(self, library: Library) -> bytes:
+        """The module as bitcode."""
+        return bytes(self.module(library).as_bitcode())
 
     def _hash(self, library: Library) -> None:
         if library.content_hash:
@@ -167,27 +201,57 @@ class CanonicalNames:
             # part of this hash, and need not be, for its own hash holds this one's.
             return "pending" if pending else self.counter_name(counter)
 
-        module = llvm.parse_bitcode(library.bitcode)
-        module.name = ""
-        for index, value in enumerate(_globals(module)):
-            name = value.name
-            if value.linkage in LOCAL_LINKAGES:
+        bitcode, names = _nameless(library.bitcode)
+        module = llvm.parse_bitcode(bitcode)
+        for index, (value, (name, local)) in enumerate(zip(_globals(module), names, strict=True)):
+            if local:
                 value.name = f"local{index}"
             else:
                 pending = name.startswith(UNRESOLVED_PREFIX)
                 value.name = self._named(name, functools.partial(masked, pending))
-        digest = hashlib.sha256(module.as_bitcode()).hexdigest()[:_HASH_LENGTH]
+        content = library.constants + module.as_bitcode()
+        digest = hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]
         library.content_hash = digest
         for counter, position in own.items():
             suffix = position.removeprefix("self")
-            self._names[counter] = digest if suffix == "0" else f"{digest}x{suffix}"
+            self._names[counter] = _tag(digest if suffix == "0" else f"{digest}x{suffix}")
         for index, counter in enumerate(self._counters_of.get(id(library), ())):
             # A function that its own library dropped (inlined into its wrapper) keeps a name.
-            self._names.setdefault(counter, f"{digest}y{index}")
+            self._names.setdefault(counter, _tag(f"{digest}y{index}"))
+
+
+def _tag(text: str) -> str:
+    """Ten letters and digits that stand for a counter, made of what is to stand for it."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    number, first = divmod(number, len(_TAG_START))
+    tag = _TAG_START[first]
+    while len(tag) < len(_BLANK_COUNTER):
+        number, digit = divmod(number, len(_TAG_REST))
+        tag += _TAG_REST[digit]
+    return tag
+
+
+def _nameless(bitcode: bytes) -> tuple[bytes, list[tuple[str, bool]]]:
+    """A module whose globals have numbers for names, scrubbed; their names, and whether local."""
+    module = llvm.parse_bitcode(bitcode)
+    module.name = ""
+    names = []
+    for index, value in enumerate(_globals(module)):
+        names.append((value.name, value.linkage in LOCAL_LINKAGES))
+        value.name = f".{index}"
+    for function in module.functions:
+        for block in function.blocks:
+            # Where a call was inlined, blocks are called after the callee.
+            if _TAG.search(block.name):
+                block.name = "inlined"
+    # Bitcode lists local names in the order of a hash table, which remembers names that have been
+    # removed; read from text, they are in the order of the text.
+    return scrubbed(llvm.parse_assembly(str(module)).as_bitcode()), names
 
 
 def _without_addresses(name: str) -> str:
-    return _ADDRESS.sub("0", _PARALLEL_KERNEL.sub(".kernel._", name))
+    name = _CLASS_ADDRESS.sub(_NO_ADDRESS, _PARALLEL_KERNEL.sub(".kernel._", name))
+    return _ADDRESS.sub(_NO_ADDRESS, name)
 
 
 def _globals(module: llvm.ModuleRef) -> Iterator[llvm.ValueRef]:

@@ -9,6 +9,7 @@ import ctypes
 import json
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ class Image:
     def __init__(self, path: Path, header: Header, encoded_header: bytes, target: int) -> None:
         """Open the library at `path`. Raises ImageError or OSError; nothing has run then."""
         self.path = path
+        self.package = header.package
+        self.slot_names = header.slots
         self.header = header
         self.target = target
         self.library = ctypes.CDLL(str(path))
@@ -99,13 +102,6 @@ class Image:
             raise ImageError(f"entry {position} of partition {partition} is empty")
         return int(address)
 
-    def slot_address(self, name: str) -> int | None:
-        """Where the slot `name` lies in memory, or None when the image has none."""
-        index = self.slot_index.get(name)
-        if index is None:
-            return None
-        return ctypes.addressof(self.slots) + index * ctypes.sizeof(ctypes.c_void_p)
-
     def blob(self, index: int) -> bytes:
         """A byte string of the method table."""
         start = self._blobs_start + (self._blob_ends[index - 1] if index else 0)
@@ -120,7 +116,15 @@ class Image:
             self._rows[index] = json.loads(self.blob(index))
         return self._rows[index]
 
-    def bitcode(self) -> list[bytes]:
+    def slot_addresses(self) -> Iterator[tuple[str, int]]:
+        """Where each slot lies in memory, by name."""
+        for index, name in enumerate(self.slot_names):
+            yield name, ctypes.addressof(self.slots) + index * ctypes.sizeof(ctypes.c_void_p)
+
+    def group(self, row: dict[str, Any]) -> None:
+        """Which methods share a code library: all."""
+
+    def bitcode(self, group: None = None) -> list[bytes]:
         """The LLVM bitcode of each partition, for JIT code that calls into the image."""
         data = ctypes.string_at(self._table.bitcode, self._table.bitcode_size)
         (count,) = struct.unpack_from("<I", data)

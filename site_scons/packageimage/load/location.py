@@ -103,4 +103,4 @@ def _spec(module: str) -> ModuleSpec | None:
         if spec is None:
             return None
         folders = spec.submodule_search_locations
-    return spec  # type: ignore[no-any-return]
+    return spec

@@ -16,8 +16,8 @@ import importlib
 import io
 import pickle
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -47,6 +47,7 @@ from numba.np.ufunc.wrappers import _wrapper_info
 from numba.stencils.stencil import StencilFunc
 
 from ..model.base_image import BaseImage
+from ..model.code_place import place_in
 from ..model.cpu_selection import HostCPU
 from ..model.method_key import (
     Unkeyable,
@@ -58,7 +59,6 @@ from ..model.method_key import (
 )
 from ..model.record import Record
 from . import process, slots
-from .image import Image
 
 # Registered with LLVM when Numba launches its threads, which a method's `init` does.
 _AFTER_THREADS = frozenset(
@@ -133,7 +133,7 @@ Hook = Callable[..., Any]
 class Found(Record):
     """A method of an open image."""
 
-    image: Image
+    image: MethodSource
     row: dict[str, Any]
 
 
@@ -176,25 +176,51 @@ def _has_own_type(value: Any) -> bool:
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
 
 
+class MethodSource(Protocol):
+    """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
+
+    group: of methods that share a code library; all other indices are the source's own, and stand
+    in its rows. See `Image` for the rest.
+    """
+
+    package: str
+    slots: Any
+    globals_seen: dict[tuple[str, str], object]
+
+    @property
+    def slot_names(self) -> tuple[str, ...]: ...
+    @property
+    def slot_index(self) -> Mapping[str, int]: ...
+    @property
+    def methods(self) -> Mapping[str, Any]: ...
+    def row(self, key: str) -> dict[str, Any] | None: ...
+    def group(self, row: dict[str, Any]) -> Any: ...
+    def bitcode(self, group: Any) -> list[bytes]: ...
+    def blob(self, index: Any) -> bytes: ...
+    def entry(self, container: Any, position: Any) -> int: ...
+    def slot_addresses(self) -> Iterable[tuple[str, int]]: ...
+
+
 class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
     """What Numba takes for the code library of an image's methods."""
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: MethodSource, group: Any) -> None:
         # Deliberately not JITCodeLibrary.__init__, which makes an LLVM module: this costs nothing
         # until JIT code wants to link a method.
         self.image = image
+        self.group = group
         self._codegen = cpu_target.target_context.codegen()
-        self._name = f"pkgimage {image.header.package}"
+        self._name = f"pkgimage {image.package}"
         self._finalized = True
         self._dynamic_globals = ["pkgimage"]  # Numba's cache must not keep what refers to slots
         self._reload_init: set[Any] = set()
         self._linking_libraries: list[Any] = []
         self._disable_inspection = False
-        self._symbols: dict[str, tuple[int, int]] = {}
+        self._symbols: dict[str, tuple[Any, Any]] = {}
         self._shared: Any = None
         self._jitted: list[Any] = []
 
-    def add_symbols(self, roles: dict[str, str], entries: dict[str, list[int]]) -> None:
+    def add_symbols(self, roles: dict[str, str], entries: dict[str, list[Any]]) -> None:
         for role, symbol in roles.items():
             self._symbols[symbol] = (entries[role][0], entries[role][1])
 
@@ -226,12 +252,11 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
     def _get_module_for_linking(self) -> Any:
         if self._shared is None:
             # Slots of the image are variables of this process to JIT code.
-            for index, name in enumerate(self.image.header.slots):
+            for name, address in self.image.slot_addresses():
                 if name.startswith(("pkgimage.", slots.ENVIRONMENT)):
-                    base = ctypes.addressof(self.image.slots)
-                    llvm.add_symbol(name, base + index * ctypes.sizeof(ctypes.c_void_p))
+                    llvm.add_symbol(name, address)
             merged = None
-            for data in self.image.bitcode():
+            for data in self.image.bitcode(self.group):
                 module = llvm.parse_bitcode(data)
                 for function in module.functions:
                     if not function.is_declaration and function.linkage in _STRONG:
@@ -247,28 +272,35 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
 class Bridge:
     """Answers from the images that were added."""
 
-    def __init__(self, report: Callable[[str, str], None]) -> None:
-        """`report` is told (method, reason) when an image has a method that can't be attached."""
-        self._methods: dict[str, Image] = {}
-        self._libraries: dict[int, ImageLibrary] = {}
+    def __init__(
+        self,
+        report: Callable[[str, str], None],
+        on_answer: Callable[[Found, ImageLibrary], None] = lambda found, library: None,
+    ) -> None:
+        """`report` is told (method, reason) when an image has a method that can't be attached,
+        `on_answer` each method that answers a request, with the library that its code is in."""
+        self._on_answer = on_answer
+        self._images: list[MethodSource] = []  # kept, for their ids
+        self._methods: dict[str, MethodSource] = {}
+        self._libraries: dict[tuple[int, Any], ImageLibrary] = {}
         self._environments: dict[tuple[int, str], Any] = {}
         self._references: dict[tuple[int, str], tuple[int, Any]] = {}
-        self._return_types: dict[tuple[int, int], Any] = {}
+        self._return_types: dict[tuple[int, Any], Any] = {}
         self._initialised: set[tuple[str, str]] = set()
-        self._late: list[tuple[Image, int, str]] = []
+        self._late: list[tuple[MethodSource, int, str]] = []
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
         self._installed = False
         self.answered = 0
 
-    def add(self, image: Image) -> None:
+    def add(self, image: MethodSource) -> None:
         """Answer from `image` too. Raises slots.UnboundSlot when it needs what Numba hasn't."""
         missing = slots.fill(image, address_of)
         unknown = [name for _, name in missing if name not in _AFTER_THREADS]
         if unknown:
             raise slots.UnboundSlot(", ".join(unknown))
         self._late += [(image, index, name) for index, name in missing]
-        self._libraries[id(image)] = ImageLibrary(image)
+        self._images.append(image)
         # Of two images with one method the one that was loaded first answers.
         self._methods = {**dict.fromkeys(image.methods, image), **self._methods}
         if not self._installed:
@@ -296,13 +328,21 @@ class Bridge:
         if image is None or row is None:
             return None
         found = Found(image, row)
-        changed = self._changed_global(found)
+        changed = self.changed_global(found)
         if changed is not None:
             self._report(f"{row['module']}.{row['qualname']}", changed)
             return None
         return found
 
-    def _changed_global(self, found: Found) -> str | None:
+    def holds(self, key: str) -> bool:
+        """Whether a method could answer now."""
+        image = self._methods.get(key)
+        row = image.row(key) if image is not None else None
+        if image is None or row is None:
+            return False
+        return self.changed_global(Found(image, row)) is None
+
+    def changed_global(self, found: Found) -> str | None:
         """The first global value that is not what the code was compiled with."""
         image, row = found.image, found.row
         seen = image.globals_seen
@@ -335,7 +375,7 @@ class Bridge:
         except CannotAttach as error:
             self._report(f"{row['module']}.{row['qualname']}", str(error))
             raise
-        library = self._libraries[id(image)]
+        library = self._library(image, row)
         library.add_symbols(row["roles"], row["entries"])
         descriptor = _descriptor(row, return_type, arguments)
         entry_point = None
@@ -368,14 +408,21 @@ class Bridge:
         )
         self._owners[id(result.fndesc)] = (result.fndesc, found)
         self.answered += 1
+        self._on_answer(found, library)
         return result
+
+    def _library(self, image: MethodSource, row: dict[str, Any]) -> ImageLibrary:
+        key = (id(image), image.group(row))
+        if key not in self._libraries:
+            self._libraries[key] = ImageLibrary(image, key[1])
+        return self._libraries[key]
 
     def roles_of(self, result: Any) -> tuple[dict[str, str], ImageLibrary] | None:
         """The entries of a result that came from an image, else None."""
         owner = self._owners.get(id(result.fndesc))
         if owner is None or owner[0] is not result.fndesc:
             return None
-        return owner[1].row["roles"], self._libraries[id(owner[1].image)]
+        return owner[1].row["roles"], self._library(owner[1].image, owner[1].row)
 
     def _initialise(self, row: dict[str, Any]) -> None:
         for module, qualname in row["init"]:
@@ -395,7 +442,7 @@ class Bridge:
                     image.slots[index] = address
             self._late = still_missing
 
-    def _fill_environments(self, image: Image, row: dict[str, Any]) -> Any:
+    def _fill_environments(self, image: MethodSource, row: dict[str, Any]) -> Any:
         for name, module_name, constants in row["environments"]:
             key = (id(image), name)
             if key in self._environments:
@@ -449,7 +496,7 @@ class Bridge:
             return id(box), box
         return id(value), value
 
-    def _return_type(self, image: Image, index: int) -> Any:
+    def _return_type(self, image: MethodSource, index: Any) -> Any:
         key = (id(image), index)
         if key not in self._return_types:
             self._return_types[key] = loads(image.blob(index))
@@ -534,8 +581,9 @@ class Bridge:
 
     def _lifted_compile(self, original: Hook) -> Hook:
         def compile(this: Any, sig: Any) -> Any:
-            first = this.func_ir.func_id.func.__code__.co_firstlineno
-            place = f"{type(this).__name__}:{this.func_ir.loc.line - first}"
+            code = this.func_ir.func_id.func.__code__
+            rank, further = place_in(code, this.func_ir.loc.line)
+            place = f"{type(this).__name__}:{rank}+{further}"
             entry = self._attach(this, "lifted", sig, this.py_func, "", place)
             return original(this, sig) if entry is None else entry
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 import builtins
 import ctypes
 from collections.abc import Callable
-
-from .image import Image
+from typing import Any, Protocol
 
 OBJECT = "pkgimage.obj."
 VALUE = "pkgimage.value."
@@ -28,13 +27,22 @@ class UnboundSlot(LookupError):
     """A name that this process does not offer."""
 
 
-def fill(image: Image, address_of: Callable[[str], int | None]) -> list[tuple[int, str]]:
+class Slotted(Protocol):
+    """What has slots: their names in order, and the pointers, to be set by index."""
+
+    slots: Any
+
+    @property
+    def slot_names(self) -> tuple[str, ...]: ...
+
+
+def fill(image: Slotted, address_of: Callable[[str], int | None]) -> list[tuple[int, str]]:
     """Fill all slots that do not wait for a method; return those that nobody offers yet.
 
     `address_of` gives the address of a function or variable of the process by its C name.
     """
     missing = []
-    for index, name in enumerate(image.header.slots):
+    for index, name in enumerate(image.slot_names):
         if name.startswith(_WITH_METHOD):
             continue
         value = _value(name, address_of)

@@ -14,8 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..model.errors import PackageImageError
+from ..model.errors import PackageImageError, one_line
 from ..model.flags import parse_flags
+from .worker import EXIT_PACKAGE_ERROR, EXIT_USER_ERROR
 
 _LOG_TAIL_LINES = 20
 
@@ -26,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", action="append", default=[], help="file to run")
     parser.add_argument("--flags", default="", help="cache flags, as in PKGIMAGE_FLAGS")
     parser.add_argument("--partitions", type=int, default=1, help="number of bitcode modules")
+    parser.add_argument(
+        "--require", action="append", default=[], metavar="NAME=FILE",
+        help="a package with an image of its own, and the id of its capture",
+    )  # fmt: skip
     parser.add_argument("--output", required=True, help="FOLDER/NAME of the files")
 
 
@@ -52,19 +57,35 @@ def run(args: argparse.Namespace) -> None:
         "partitions": args.partitions,
         "output": str(output),
         "log": str(log),
+        "requires": dict(map(_read_require, args.require)),
     }
+    code = _run_worker(request | {"use_store": True})
+    if code not in (0, EXIT_USER_ERROR, EXIT_PACKAGE_ERROR):
+        # Also when it died: what has answered from the store may have killed it.
+        code = _run_worker(request | {"use_store": False})
+    if code != 0:
+        _fail(code, args.package, log)
+
+
+def _read_require(text: str) -> tuple[str, str]:
+    name, _, file = text.partition("=")
+    if not name or not file:
+        raise PackageImageError(f"--require: expected NAME=FILE, found {one_line(text)!r}")
+    return name, Path(file).read_text(encoding="ascii").strip()
+
+
+def _run_worker(request: dict[str, object]) -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8", delete=False) as file:
         json.dump(request, file)
     try:
         result = subprocess.run(
-            [sys.executable, "-P", "-m", "packageimage.capture.worker", file.name],
+            [sys.executable, "-P", "-m", "packageimage.stages.worker", file.name],
             env=_environment(),
             check=False,
         )
     finally:
         os.unlink(file.name)
-    if result.returncode != 0:
-        _fail(result.returncode, args.package, log)
+    return result.returncode
 
 
 def _environment() -> dict[str, str]:
@@ -82,7 +103,7 @@ def _environment() -> dict[str, str]:
 
 
 def _fail(code: int, package: str, log: Path) -> None:
-    if code not in (2, 3):
+    if code not in (EXIT_USER_ERROR, EXIT_PACKAGE_ERROR):
         print(_tail(log), file=sys.stderr, end="")
         died = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise PackageImageError(

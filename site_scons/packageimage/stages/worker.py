@@ -1,20 +1,21 @@
 """The clean process that imports a package, runs its workload and writes the capture.
 
-    python -m packageimage.capture.worker REQUEST.json
+    python -m packageimage.stages.worker REQUEST.json
 
-Exit codes: 0 done, 2 the user's mistake (one line on standard error), 3 the package or the workload
-raised (its own traceback on standard error, then one line).
+What an earlier capture left in the store answers through the loader's bridge, as an image answers a
+program; only what changed since is compiled. Exit codes: 0 done, 2 the user's mistake (one line on
+standard error), 3 the package or the workload raised (its own traceback on standard error, then one
+line), 4 the store does not fit after all: run again without it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
-import itertools
 import json
 import os
 import runpy
-import struct
 import sys
 import traceback
 from pathlib import Path
@@ -23,9 +24,10 @@ from typing import Any
 from ..model.errors import PackageImageError
 from ..model.flags import CacheFlags, parse_flags
 
-METHODS_FORMAT = 3  # load.image reads it
+MANIFEST_FORMAT = 2  # stages.manifest reads it
 EXIT_USER_ERROR = 2
 EXIT_PACKAGE_ERROR = 3
+EXIT_STORE_UNFIT = 4
 
 # Numba reads these when it is first imported. No CPU and no vectorising: both come at codegen,
 # once for each CPU target (design, decision D2).
@@ -53,6 +55,10 @@ class PackageFailure(Exception):
     """The package or its workload raised; the traceback has been shown."""
 
 
+class StoreUnfit(Exception):
+    """What answered from the store might not be what compiling anew would give."""
+
+
 def numba_settings(flags: CacheFlags) -> dict[str, str]:
     """The settings under which Numba compiles for an image with these flags."""
     settings = dict(_CAPTURE_SETTINGS)
@@ -77,47 +83,146 @@ def main(request_file: str) -> int:
     except PackageFailure as error:
         print(f"pkgimage: error: {error}", file=sys.stderr)
         return EXIT_PACKAGE_ERROR
+    except StoreUnfit:
+        return EXIT_STORE_UNFIT
     return 0
 
 
 def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     package = request["package"]
     sys.path[:0] = request["paths"]
-    from . import collect, numba_bridge
-    from .includes import as_json, imported_files, requires, source_includes
+    import packageimage
 
+    from ..capture import assemble, collect, numba_bridge, store
+    from ..capture.captured import digest_of
+    from ..capture.includes import Dependencies, as_json
+    from ..capture.origins import package_digest
+
+    output = Path(request["output"])
+    store_path = output.with_name(f"{output.name}.store")
+    fingerprint = _fingerprint(request)
     recorder = numba_bridge.install(inline=flags.inline, line_tables_only=flags.debug_level == 1)
+    stored = store.read(store_path, fingerprint) if request["use_store"] else None
+    bridge = _answer_from(stored, recorder) if stored else None
+    declared: list[tuple[str, str]] = []
+    packageimage._declared = declared
     with _output_to(request["log"]):
         _import_package(package)
         for workload in request["workloads"]:
             _run_workload(workload)
-    capture = collect.collect(recorder, request["partitions"])
-    if not capture.methods:
-        raise PackageImageError(_nothing_compiled(package, request, capture))
-    includes = source_includes(package, capture.modules, sys.modules)
+    gc.disable()  # what follows makes a great many objects that all stay, and ends the process
+    extensions = recorder.sources.extensions()
+    if stored and bridge:
+        _check_still_fits(stored, bridge, recorder, extensions)
+    collected = collect.collect(
+        recorder, stored.methods if stored else {}, stored.libraries if stored else {}
+    )
+    if not collected.methods:
+        raise PackageImageError(_nothing_compiled(package, request, collected))
+    parts = assemble.partition(collected.methods, request["partitions"])
+    layout = numba_bridge.target_layout()
+    known = stored.partitions if stored else {}
+    linked = {}
+    for part in parts:
+        name = part.digest()
+        if name not in linked:
+            linked[name] = known.get(name) or assemble.link(part, collected.libraries, layout)
+    partitions = [linked[part.digest()] for part in parts]
+    table = assemble.method_table(collected.methods, parts)
+    required = request["requires"]
+    dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
+    requires = [
+        {"package": name, "content": required[name]}
+        for name in sorted(required)
+        if any(module.partition(".")[0] == name for module in collected.modules)
+    ]
+    id_ = digest_of(
+        [
+            package, request["flags"], table, *partitions, json.dumps(requires),
+            package_digest(dependencies.own_sources), json.dumps(dependencies.data_digests),
+        ]
+    )  # fmt: skip
     manifest = {
-        "format": 1,
+        "format": MANIFEST_FORMAT,
+        "id": id_,
         "package": package,
         "flags": request["flags"],
-        "partitions": [{"entries": entries} for entries in capture.entries],
-        "entry_owners": capture.entry_owners,
-        "includes": as_json(includes),
-        "requires": requires(includes, package),
+        "partitions": [{"entries": sorted(part.entries)} for part in parts],
+        "entry_owners": {
+            symbol: method.shown
+            for _, method in sorted(collected.methods.items(), reverse=True)
+            for _, symbol in method.roles.values()
+        },
+        "requires": requires,
         "preferences": dict.fromkeys(PREFERENCES, ""),
-        "methods": len(capture.methods),
-        "omitted": [vars(o) for o in capture.omitted],
+        "methods": len(collected.methods),
+        "omitted": [vars(o) for o in collected.omitted],
     }
-    output = Path(request["output"])
     files: dict[str, bytes] = {
-        f"{output.name}.capture.bin": _frame(capture.methods, capture.blobs),
+        f"{output.name}.capture.bin": table,
         f"{output.name}.capture.json": _json(manifest),
-        f"{output.name}.imported.json": _json({"files": imported_files(package, sys.modules)}),
+        f"{output.name}.capture.id": f"{id_}\n".encode(),
+        f"{output.name}.includes.json": _json({"includes": as_json(dependencies.includes)}),
+        f"{output.name}.imported.json": _json({"files": dependencies.watched}),
     }
-    for index, bitcode in enumerate(capture.partitions):
+    for index, bitcode in enumerate(partitions):
         files[f"{output.name}.p{index}.bc"] = bitcode
     _write_all(output.parent, files)
-    for omission in capture.omitted:
+    with contextlib.suppress(OSError):  # a store that can't be written is one that is not there
+        store.write(
+            store_path,
+            store.Stored(fingerprint, extensions, collected.methods, collected.libraries, linked),
+        )
+    for omission in collected.omitted:
         print(f"pkgimage: {package}: not in the image: {omission}", file=sys.stderr)
+
+
+def _fingerprint(request: dict[str, Any]) -> str:
+    """What decides code besides the sources: the tool chain, the flags and our own code."""
+    import llvmlite
+    import numba
+    import numpy
+
+    from ..fingerprint import source_digest
+
+    versions = (sys.version, numba.__version__, llvmlite.__version__, numpy.__version__)
+    return "|".join((*versions, request["flags"], source_digest("serialize")))
+
+
+def _answer_from(stored: Any, recorder: Any) -> Any:
+    """A bridge that answers Numba's requests from an earlier capture."""
+    from ..capture import numba_bridge
+    from ..capture.earlier import EarlierCapture
+    from ..load.numba_bridge import Bridge
+
+    earlier = EarlierCapture(
+        stored,
+        recorder.sources,
+        recorder.slots.cell,
+        lambda name, address: numba_bridge.define_pointer(recorder.slots, name, address),
+        numba_bridge.run_quickly,
+    )
+
+    def answered(found: Any, library: Any) -> None:
+        method = stored.methods[found.row["key"]]
+        recorder.answered(method.key, method, stored.libraries[method.core], library)
+
+    bridge = Bridge(lambda method, reason: None, answered)
+    bridge.add(earlier)
+    return bridge
+
+
+def _check_still_fits(stored: Any, bridge: Any, recorder: Any, extensions: Any) -> None:
+    """Raises StoreUnfit when what was not asked for may have changed what answered."""
+    from ..capture.captured import closure
+
+    if not recorder.answered_keys:
+        return
+    if stored.extensions != extensions:
+        raise StoreUnfit
+    for key in closure(recorder.answered_keys, stored.methods) - recorder.answered_keys:
+        if not bridge.holds(key):
+            raise StoreUnfit
 
 
 def _import_package(package: str) -> None:
@@ -196,18 +301,6 @@ def _nothing_compiled(package: str, request: dict[str, Any], capture: Any) -> st
 
 def _json(value: object) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
-
-
-def _frame(methods: dict[str, int], blobs: list[bytes]) -> bytes:
-    """u64 length of the JSON, the JSON, the blobs.
-
-    The JSON holds few containers, because what it holds is read in every process: `methods` maps a
-    key to the blob with its row, `blobs` lists the blobs' ends.
-    """
-    ends = list(itertools.accumulate(map(len, blobs)))
-    table = {"format": METHODS_FORMAT, "methods": methods, "blobs": ends}
-    text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
-    return struct.pack("<Q", len(text)) + text + b"".join(blobs)
 
 
 def _write_all(folder: Path, files: dict[str, bytes]) -> None:

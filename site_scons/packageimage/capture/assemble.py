@@ -1,0 +1,141 @@
+"""From captured methods to what an image holds: partitions of bitcode and the method table."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import llvmlite.binding as llvm
+
+from .captured import Blobs, CapturedMethod, digest_of, with_blobs
+from .partitions import assign
+from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX
+
+METHODS_FORMAT = 3  # load.image reads it
+
+_NUMBA_LINES = "emissionKind: DebugDirectivesOnly"
+_LINE_TABLES = "emissionKind: LineTablesOnly"
+_VARIABLE_RECORD = re.compile(
+    r"^ +(#dbg_(value|declare|assign)\(|call void @llvm\.dbg\.(value|declare)\().*\n", re.MULTILINE
+)
+
+
+@dataclass
+class Partition:
+    """One module: its libraries by content hash, which of them defines each entry, and what stays
+    in the bitcode although nothing in it may call it, because JIT code does."""
+
+    libraries: set[str] = field(default_factory=set)
+    entries: dict[str, str] = field(default_factory=dict)
+    linkable: set[str] = field(default_factory=set)
+
+    def digest(self) -> str:
+        """Names the module that `link` makes, whose every input is named by its content."""
+        entries = [f"{symbol} {library}" for symbol, library in sorted(self.entries.items())]
+        return digest_of(
+            ["\n".join(part) for part in (sorted(self.libraries), entries, sorted(self.linkable))]
+        )
+
+
+def partition(methods: Mapping[str, CapturedMethod], count: int) -> list[Partition]:
+    """`count` partitions that hold all methods."""
+    weights: dict[str, int] = {}
+    for method in methods.values():
+        weights[method.unit] = weights.get(method.unit, 0) + method.weight
+    places = assign(weights, count)
+    parts = [Partition() for _ in range(count)]
+    placed: set[str] = set()
+    for key in sorted(methods):
+        method = methods[key]
+        part = parts[places[method.unit]]
+        part.libraries.update(method.libraries)
+        part.linkable.update(method.linkable)
+        for library, symbol in method.roles.values():
+            if symbol not in placed:
+                placed.add(symbol)
+                part.entries[symbol] = library
+    return parts
+
+
+def link(part: Partition, libraries: Mapping[str, bytes], layout: tuple[str, str]) -> bytes:
+    """The partition's bitcode; `layout` is triple and data layout, `libraries` canonical bitcode.
+
+    Entries are external in it. What JIT code calls directly is weak, all else is kept only where
+    an entry needs it.
+    """
+    merged = llvm.parse_assembly("")
+    merged.name = "pkgimage"
+    merged.triple, merged.data_layout = layout
+    for content_hash in sorted(part.libraries):
+        module = llvm.parse_bitcode(libraries[content_hash])
+        for function in module.functions:
+            if function.is_declaration or function.linkage in LOCAL_LINKAGES:
+                continue
+            if part.entries.get(function.name) == content_hash:
+                function.linkage = "external"
+            else:
+                kept = function.name in part.linkable
+                function.linkage = "weak_odr" if kept else "linkonce_odr"
+        merged.link_in(module)
+    _resolve_recursion(merged)
+    if _NUMBA_LINES in (text := str(merged)):
+        # Debug level 1: Numba emits lines as it does for CUDA's assembler, without the unit that
+        # a debugger looks for; as line tables they are DWARF. Those know no variables.
+        text = _VARIABLE_RECORD.sub("", text.replace(_NUMBA_LINES, _LINE_TABLES))
+        merged = llvm.parse_assembly(text)
+        merged.name = "pkgimage"
+    merged.verify()
+    return bytes(merged.as_bitcode())
+
+
+def _resolve_recursion(module: llvm.ModuleRef) -> None:
+    """Define the pointers through which mutually recursive functions call each other.
+
+    Numba fills them when the last function of the circle is ready; here all of them are.
+    """
+    defined = {f.name for f in module.functions if not f.is_declaration}
+    goals = sorted(
+        variable.name.removeprefix(UNRESOLVED_PREFIX)
+        for variable in module.global_variables
+        if variable.name.startswith(UNRESOLVED_PREFIX)
+    )
+    lines = [
+        f'@"{UNRESOLVED_PREFIX}{goal}" = linkonce_odr constant ptr @"{goal}"\n'
+        f'declare void @"{goal}"()\n'
+        for goal in goals
+        if goal in defined
+    ]
+    if lines:
+        module.link_in(llvm.parse_assembly("".join(lines)))
+
+
+def method_table(methods: Mapping[str, CapturedMethod], parts: list[Partition]) -> bytes:
+    """u64 length of the JSON, the JSON, the byte strings.
+
+    The JSON holds few containers, because what it holds is read in every process: `methods` maps a
+    key to the byte string with its row, `blobs` lists the byte strings' ends.
+    """
+    position = {
+        symbol: [index, place]
+        for index, part in enumerate(parts)
+        for place, symbol in enumerate(sorted(part.entries))
+    }
+    blobs = Blobs()
+    rows = {}
+    for key in sorted(methods):
+        method = methods[key]
+        renumber = {at: blobs.add(blob) for at, blob in enumerate(method.blobs)}
+        roles = {role: symbol for role, (_, symbol) in sorted(method.roles.items())}
+        row = with_blobs(method.row, renumber) | {
+            "roles": roles,
+            "entries": {role: position[symbol] for role, symbol in roles.items()},
+        }
+        rows[key] = blobs.add(json.dumps(row, sort_keys=True, separators=(",", ":")).encode())
+    ends = list(itertools.accumulate(map(len, blobs.items)))
+    table = {"format": METHODS_FORMAT, "methods": rows, "blobs": ends}
+    text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + b"".join(blobs.items)

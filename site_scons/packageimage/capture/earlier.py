@@ -1,0 +1,133 @@
+"""What an earlier capture of the same package holds, ready to answer and to run in this process.
+
+To the loader's bridge it is an image: it has a method table, slots and entries. Its code is the
+bitcode of the store, compiled at once and without optimising, which is a hundredth of what
+compiling the functions anew takes; the code of a capture only has to run the workload.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from .captured import CapturedMethod
+from .origins import Sources
+from .store import Stored
+from .symbols import UNRESOLVED_PREFIX
+
+Cell = Callable[[str], ctypes.c_void_p]
+
+
+class _Cells:
+    """The slots by index, in the variables that code of this process knows by name."""
+
+    def __init__(self, names: Iterable[str], cell: Cell) -> None:
+        self._cells = [cell(name) for name in names]
+
+    def __setitem__(self, index: int, value: int) -> None:
+        self._cells[index].value = value
+
+
+class EarlierCapture:
+    """See the module's text; the attributes are those of `load.image.Image`."""
+
+    def __init__(
+        self,
+        stored: Stored,
+        sources: Sources,
+        cell: Cell,
+        define: Callable[[str, int], None],
+        run: Callable[[llvm.ModuleRef], Any],
+    ) -> None:
+        """`cell` gives the variable behind a slot's name; `define` makes a name known to code that
+        is compiled later; `run` makes an engine of a module (all in `numba_bridge`)."""
+        self.package = "an earlier capture"
+        self.stored = stored
+        self._sources = sources
+        # One module: MCJIT can't be trusted with a function that several modules define.
+        self._module = llvm.parse_assembly("")
+        for data in stored.partitions.values():
+            module = llvm.parse_bitcode(data)
+            self._module.triple, self._module.data_layout = module.triple, str(module.data_layout)
+            self._module.link_in(module)
+        variables = list(self._module.global_variables)
+        self.slot_names = tuple(sorted(v.name for v in variables if v.is_declaration))
+        self._recursions = [v.name for v in variables if v.name.startswith(UNRESOLVED_PREFIX)]
+        self.slot_index = {name: index for index, name in enumerate(self.slot_names)}
+        self._define = define
+        self._run = run
+        self.slots = _Cells(self.slot_names, cell)
+        self.methods: Mapping[str, CapturedMethod] = stored.methods
+        self.globals_seen: dict[tuple[str, str], object] = {}
+        self._rows: dict[str, dict[str, Any] | None] = {}
+        self._engine: Any = None
+
+    def row(self, key: str) -> dict[str, Any] | None:
+        """The row of a method whose sources are as they were, else None."""
+        if key not in self._rows:
+            method = self.methods.get(key)
+            self._rows[key] = (
+                None if method is None or not self._unchanged(method) else _row(method)
+            )
+        return self._rows[key]
+
+    def _unchanged(self, method: CapturedMethod) -> bool:
+        return all(
+            origin.digest
+            and origin
+            in (
+                self._sources.origin(origin.module, origin.name),
+                self._sources.origin(origin.module, origin.name, with_line=True),
+            )
+            for origin in method.origins
+        )
+
+    def group(self, row: dict[str, Any]) -> str:
+        """Methods are linked one by one: a caller's code must not depend on who answered."""
+        return str(row["key"])
+
+    def bitcode(self, group: str) -> list[bytes]:
+        """The library of one method."""
+        return [self.stored.libraries[self.methods[group].core]]
+
+    def blob(self, index: tuple[str, int]) -> bytes:
+        key, at = index
+        return self.methods[key].blobs[at]
+
+    def slot_addresses(self) -> list[tuple[str, int]]:
+        """None that code does not know by name already."""
+        return []
+
+    def entry(self, library: str, symbol: str) -> int:
+        """The address of an entry."""
+        if self._engine is None:
+            self._engine = self._compile()
+        address = self._engine.get_function_address(symbol)
+        if not address:
+            raise LookupError(f"no entry {symbol} in library {library}")
+        return int(address)
+
+    def _compile(self) -> Any:
+        engine = self._run(self._module)
+        for name in self._recursions:
+            # Code that is compiled now and has such a call inlined looks for the pointer by name.
+            self._define(name, engine.get_function_address(name.removeprefix(UNRESOLVED_PREFIX)))
+        return engine
+
+
+def _row(method: CapturedMethod) -> dict[str, Any]:
+    """A row as an image has it, with this module's ways to name byte strings and entries."""
+    return {
+        **method.row,
+        "key": method.key,
+        "return": (method.key, method.row["return"]),
+        "environments": [
+            (slot, module, None if blob is None else (method.key, blob))
+            for slot, module, blob in method.row["environments"]
+        ],
+        "roles": {role: symbol for role, (_, symbol) in method.roles.items()},
+        "entries": {role: list(place) for role, place in method.roles.items()},
+    }
