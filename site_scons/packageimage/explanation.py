@@ -22,7 +22,7 @@ _OUTPUTS = frozenset({"--output", "--output-image", "--output-header"})
 @dataclass(frozen=True)
 class Made:
     """What a stage's output is made from. command: its command line, without what does not count.
-    files: content signatures by name, in order."""
+    files: signatures of their contents by name, in order; hashes, or texts with a space."""
 
     command: str
     files: Mapping[str, str]
@@ -70,7 +70,7 @@ def _file_reasons(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[st
 
 
 def _short(signature: str) -> str:
-    return signature[:_DIGITS] or "unknown"
+    return signature if " " in signature else signature[:_DIGITS]
 
 
 def _command_reasons(old: Made, new: Made) -> list[str]:

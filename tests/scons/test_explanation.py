@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
 from packageimage.explanation import Made, explain, nearest
-from scons_project import Project
+from scons_project import SCONSTRUCT, Project
 
 HEAD = "-P -X pkgimage=llvmlite-0.50.0,codegen-0011aa -m packageimage.stages codegen"
 CODEGEN = f'{HEAD} --capture k.p0.json --cpu-targets "generic;haswell" --flags opt-level=3'
@@ -183,3 +186,17 @@ def test_scons_explains_a_lost_output(built: Project) -> None:
     assert explained(built) == [
         f"building `{PLATFORM}/kernels.p0.t1.haswell.o' because it does not exist"
     ]
+
+
+def test_scons_explains_what_goes_by_time(project: Project) -> None:
+    decider = "env.Decider('timestamp-match')\nenv.PackageImage"
+    project.write({"SConstruct": SCONSTRUCT.replace("env.PackageImage", decider)})
+    assert len(explained(project)) == 8
+    assert project.scons("--debug=explain").out == "scons: `.' is up to date.\n"
+    os.utime(project.folder / "src/kernels/one.py", (1, 1))
+    (told, *_) = explained(project)
+    assert re.fullmatch(
+        rf"rebuilding `{FOLDER}/kernels.capture.json' because src/kernels/one.py changed "
+        r"\(content \w+ -> \w+\)|.*src/kernels/one.py changed \(content of [\d.]+ -> of 1.*\)",
+        told,
+    )

@@ -150,6 +150,11 @@ def test_only_a_capture_of_the_same_kind_is_built_upon(
     assert ("serialize middle" in several.build()) == (not linked)
 
 
+def test_what_only_tests_import_makes_no_circle(several: Project) -> None:
+    several.write({"src/base/tests/__init__.py": "import top\n"})
+    assert "serialize top" in several.build()
+
+
 def test_a_circle_is_an_error(several: Project) -> None:
     several.edit("src/base/__init__.py", "def f", "def late():\n    import top\ndef f")
     before = several.files("**/*")

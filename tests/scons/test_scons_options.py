@@ -57,6 +57,27 @@ def test_clean_needs_no_lld(built: Project) -> None:
     assert built.files("depot/**/*") == []
 
 
+def test_a_stage_of_ones_own(built: Project) -> None:
+    """Each stage is a Builder that a user may call."""
+    own = """
+capture = env.PackageImageSerialize(
+    "own/kernels", ["src/kernels/one.py", "src/workload.py"], PKGIMAGE_PACKAGE="kernels",
+    PKGIMAGE_STAGEFLAGS="inline=yes", PKGIMAGE_PARTITIONS=1, _PKGIMAGEROOT=["--path", Dir("src")],
+)
+env.PackageImageEntries(["own/kernels.p0.json"], capture[0])
+"""
+    built.write({"SConstruct": SCONSTRUCT + own})
+    assert built.build() == ["serialize kernels", "entries "]
+    built.edit("src/workload.py", "import helper\n", "import helper  # !\n")
+    assert built.build() == ["serialize kernels", "serialize kernels"]
+
+
+def test_an_option_that_there_is_not(project: Project) -> None:
+    done = project.scons("--pkgimage-sumary")
+    assert (done.code, done.out) == (2, "")
+    assert "no such option: --pkgimage-sumary" in done.err and "Traceback" not in done.err
+
+
 def test_parallel_stages(project: Project) -> None:
     assert sorted(project.build("-j4")) == sorted(STAGES)
 

@@ -89,6 +89,8 @@ class Capture:
         return [found[name] for name in sorted(found)]
 
 
+_TESTS = frozenset({"test", "tests"})
+
 # The captures of this build, by their stem.
 _captures: dict[str, Capture] = {}
 
@@ -121,8 +123,13 @@ def check_order() -> None:
 
 @functools.cache
 def _imports(package: PackageSource, name: str) -> frozenset[str]:
-    """The set of `name` alone when the package's sources import it, else the empty set."""
+    """The set of `name` alone when the package's sources import it, else the empty set.
+
+    Its tests do not count: no image is made of what only they run.
+    """
     for file in package.files:
+        if _TESTS.intersection(file.relative_to(package.root).parts):
+            continue
         found = package_graph.imports(_text(file), [name])
         if found:
             return found
@@ -140,7 +147,8 @@ def _text(file: Path) -> str:
 def requires_words(target: Any, source: Any, env: Any, for_signature: Any) -> list[Any]:
     """The words that tell serialize of the captures it builds on."""
     words = []
-    for other in env["PKGIMAGE_CAPTURE"].requires():
+    capture: Capture | None = env.get("PKGIMAGE_CAPTURE")
+    for other in capture.requires() if capture else ():
         words += ["--require", Literal(f"{other.package.name}={other.id}")]
     return words
 
@@ -150,7 +158,10 @@ def requires_words(target: Any, source: Any, env: Any, for_signature: Any) -> li
 
 def _scan_sources(node: Any, env: Any, path: Any) -> list[Any]:
     """What the sources import, and what that imports, without the sources themselves."""
-    capture: Capture = env["PKGIMAGE_CAPTURE"]
+    capture: Capture | None = env.get("PKGIMAGE_CAPTURE")
+    if capture is None:  # of a user's own call of the Builder
+        plain: list[Any] = SCons.Scanner.Python.scan(node, env, path)
+        return plain
     if node is not capture.sources[0]:
         return []  # all are scanned with the first of them: most import each other
     foreign = _files_of(capture.requires())
@@ -175,8 +186,8 @@ source_scanner = ScannerBase(_scan_sources, name="PackageImageImports", path_fun
 
 
 def _scan_target(node: Any, env: Any, path: Any) -> list[Any]:
-    capture: Capture = env["PKGIMAGE_CAPTURE"]
-    if node is not capture.manifest:
+    capture: Capture | None = env.get("PKGIMAGE_CAPTURE")
+    if capture is None or node is not capture.manifest:
         return []  # the targets share what the first of them has
     others = capture.requires()
     capture.watched = [file for file, _ in _last_imports(env, capture, _files_of(others))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,11 +81,12 @@ class StageFile(SCons.Node.FS.File):
         if self.always_build:
             text: str | None = super().explain()
             return text
-        new = _made(self.get_binfo(), now=True)
+        info = self.get_binfo()
         if not self.exists():
-            relative = nearest(new, list(_relatives(self)))
-            return f"{explain(str(self), new, None, relative)}\n"
-        return f"{explain(str(self), new, _stored(self.get_stored_info()) or _NOTHING)}\n"
+            new = _made_now(info, {})
+            return f"{explain(str(self), new, None, nearest(new, list(_relatives(self))))}\n"
+        old = _stored(self.get_stored_info()) or _NOTHING
+        return f"{explain(str(self), _made_now(info, old.files), old)}\n"
 
 
 _NOTHING = Made("", {})
@@ -109,18 +110,35 @@ def _relatives(node: StageFile) -> Iterator[Made]:
 
 
 def _stored(entry: Any) -> Made | None:
+    """What SCons has kept of an earlier build."""
     info = entry and entry.binfo
-    return _made(info, now=False) if hasattr(info, "bactsig") else None
-
-
-def _made(info: Any, now: bool) -> Made:
-    names = [*info.bsources, *info.bdepends, *info.bimplicit]
-    infos = [*info.bsourcesigs, *info.bdependsigs, *info.bimplicitsigs]
+    if not hasattr(info, "bactsig"):
+        return None
     files = {}
-    for name, ninfo in zip(names, infos, strict=False):
-        signature = name.get_csig() if now else getattr(ninfo, "csig", None)
-        files[_name(name)] = str(signature or "")
+    for name, kept in _dependencies(info):
+        # With a decider that goes by time, there is no hash of the content.
+        signature = getattr(kept, "csig", None) or f"{_TIME}{getattr(kept, 'timestamp', None)}"
+        files[_name(name)] = signature
     return Made(str(getattr(info, "bact", "")), files)
+
+
+def _made_now(info: Any, before: Mapping[str, str]) -> Made:
+    """The same of this build; each file's signature is of the kind that it was `before`."""
+    files = {}
+    for node, _ in _dependencies(info):
+        name = _name(node)
+        by_time = before.get(name, "").startswith(_TIME)
+        files[name] = f"{_TIME}{node.get_timestamp()}" if by_time else str(node.get_csig())
+    return Made(str(info.bact), files)
+
+
+_TIME = "of "
+
+
+def _dependencies(info: Any) -> Iterator[tuple[Any, Any]]:
+    yield from zip(info.bsources, info.bsourcesigs, strict=False)
+    yield from zip(info.bdepends, info.bdependsigs, strict=False)
+    yield from zip(info.bimplicit, info.bimplicitsigs, strict=False)
 
 
 def _name(node: Any) -> str:

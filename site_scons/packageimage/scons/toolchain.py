@@ -23,6 +23,8 @@ from packageimage.model.errors import PackageImageError, one_line
 from packageimage.remembered import Answer, remembered
 
 _LIBRARY = str(Path(__file__).resolve().parents[1])
+# Variables that decide what the interpreter imports, and which libraries it loads.
+_TELLING = ("PYTHON", "LD_", "DYLD_", "HOME", "USERPROFILE", "APPDATA", "VIRTUAL_ENV")
 _ASKING = ("stages/toolchain.py", "stages/base_image.py", "model/base_image.py")
 
 
@@ -49,7 +51,8 @@ def _measure(python: str, environment: tuple[tuple[str, str], ...], host_cpu: bo
         found = _ask(python, environment, host_cpu)
     else:
         program = os.path.abspath(program)
-        question = ["toolchain", program, os.getcwd(), environment, host_cpu, cpu]
+        settings = [item for item in environment if item[0].startswith(_TELLING)]
+        question = ["toolchain", program, os.getcwd(), settings, host_cpu, cpu]
 
         def ask() -> Answer:
             answer = _ask(python, environment, host_cpu)

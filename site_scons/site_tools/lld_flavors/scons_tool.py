@@ -33,6 +33,9 @@ from .linker import Linker
 if TYPE_CHECKING:
     from .flavor import Flavor
 
+# Variables that decide which LLD is found, and how it runs.
+_TELLING = ("PATH", VARIABLE, "LD_", "DYLD_", "PYTHON")
+
 Environment = Any  # SCons' own class; this module works without SCons being imported
 
 
@@ -83,7 +86,8 @@ def linker_of(env: Environment) -> Linker:
 def _found(environ: tuple[tuple[str, str], ...]) -> Linker:
     # An SConstruct makes many environments, one for each platform at least; LLD is asked once, and
     # not again until something changes where it was found or would have been.
-    question = ["lld", sys.executable, os.getcwd(), [list(item) for item in environ]]
+    settings = [list(item) for item in environ if item[0].startswith(_TELLING)]
+    question = ["lld", sys.executable, os.getcwd(), settings]
 
     def ask() -> Answer:
         linker = find_linker(dict(environ), sys.executable)
