@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare import differences
+import reports
 from images import Package, image_environment, plain_environment
 from machine import as_text, describe
 from processes import Command, Failed, Run, in_turns, run, summarise
@@ -107,14 +107,7 @@ def measure(
 
 def problems(example: Example, sides: dict[str, Side]) -> list[str]:
     """What is wrong with an example's image, if anything."""
-    plain, image = sides[NUMBA].report, sides[IMAGE].report
-    found = [f"rejected: {reason}" for reason in image["rejections"]]
-    if not image["answered"]:
-        found.append("its image was not used")
-    if image["compiled"] or image["passes"]:
-        listed = ", ".join(image["compiled"][:3]) or "parts of ufuncs"
-        found.append(f"compiled in spite of the image: {listed}")
-    found += differences(plain["results"], image["results"], ULPS)
+    found = reports.problems(sides[NUMBA].report, sides[IMAGE].report, ULPS)
     return [f"{example.name}: {problem}" for problem in found]
 
 

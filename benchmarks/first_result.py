@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from compare import differences
+import reports
 from generated import generate
 from images import Package, build, image_environment, plain_environment
 from machine import as_text, describe
@@ -140,15 +140,7 @@ class Bench:
             return {"compiled by numba": len(plain["compiled"]), "problems": []}
         image = self.observe(IMAGE)
         native = self.cpu_targets == "native"
-        problems = differences(plain["results"], image["results"], 0 if native else 4)
-        if image["compiled"] or image["passes"]:
-            listed = "; ".join(image["compiled"][:5])
-            problems.append(
-                f"{len(image['compiled'])} functions compiled with the image, "
-                f"{image['passes']} passes: {listed}"
-            )
-        for reason in image["rejections"]:
-            problems.append(f"rejected: {reason}")
+        problems = reports.problems(plain, image, 0 if native else 4)
         self.say(
             f"{self.case.name}: with the image {len(image['compiled'])} compiled, "
             f"{image['answered']} answered, CPU targets {image['targets']}, "

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-BENCHMARKS = str(Path(__file__).resolve().parents[2] / "benchmarks")
-if BENCHMARKS not in sys.path:
-    sys.path.append(BENCHMARKS)
-
-from compare import differences, ulps_apart  # noqa: E402
-from generated import files, kernels  # noqa: E402
-from processes import Run, in_turns, summarise  # noqa: E402
-from steady_state import line_of  # noqa: E402
+from compare import differences, ulps_apart
+from generated import files, kernels
+from processes import Run, in_turns, summarise
+from steady_state import line_of
 
 
 def test_the_generated_package_depends_on_its_arguments_alone():
