@@ -167,15 +167,48 @@ def _scan_sources(node: Any, env: Any, path: Any) -> list[Any]:
     foreign = _files_of(capture.requires())
     waiting = list(capture.sources)
     seen = set(waiting)
+    looked_up: set[Any] = set()
     found = []
     while waiting:
-        for imported in SCons.Scanner.Python.scan(waiting.pop(), env, path):
+        for imported in _imported_by(waiting.pop(), env, path, capture.package, looked_up):
             if imported not in seen and imported.abspath not in foreign:
                 seen.add(imported)
                 waiting.append(imported)
                 found.append(imported)
     capture.seen.update(found)
     return found
+
+
+def _imported_by(
+    node: Any, env: Any, path: Any, package: PackageSource, looked_up: set[Any]
+) -> list[Any]:
+    """The files that one file imports, but for those that were looked up before.
+
+    SCons' scanner looks for each import in each folder of the path; in a large package most are
+    the same ones, or lead back to the package, whose files are sources anyway.
+    """
+    own = node.abspath in _files_of_package(package)
+    includes = []
+    for module, names in SCons.Scanner.Python.find_include_names(node):
+        relative = module.startswith(".")
+        key = (module, tuple(names or ()))
+        if own if relative else module.partition(".")[0] == package.name or key in looked_up:
+            continue
+        if not relative:
+            looked_up.add(key)
+        includes.append((module, names))
+    # Other scanners keep what they have found there, for the same file.
+    before, node.includes = node.includes, includes
+    try:
+        found: list[Any] = SCons.Scanner.Python.scan(node, env, path)
+    finally:
+        node.includes = before
+    return found
+
+
+@functools.cache
+def _files_of_package(package: PackageSource) -> frozenset[str]:
+    return frozenset(map(str, package.files))
 
 
 def _scan_path(env: Any, directory: Any, target: Any = None, source: Any = None) -> Any:
@@ -198,7 +231,7 @@ target_scanner = ScannerBase(_scan_target, name="PackageImageImported")
 
 
 def _files_of(captures: Iterable[Capture]) -> set[str]:
-    return {str(file) for capture in captures for file in capture.package.files}
+    return {file for capture in captures for file in _files_of_package(capture.package)}
 
 
 def _last_imports(env: Any, capture: Capture, foreign: set[str]) -> Iterator[tuple[Any, str]]:
