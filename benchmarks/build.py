@@ -229,9 +229,11 @@ def main(argv: list[str] | None = None) -> int:
             except Failed as error:
                 wrong.append(str(error))
             wrong += bench.found.wrong
-            document["seconds"] = {
-                name: [done.seconds for done in runs] for name, runs in bench.found.runs.items()
-            }
+            for field_name in ("seconds", "cpu"):
+                document[field_name] = {
+                    name: [getattr(done, field_name) for done in runs]
+                    for name, runs in bench.found.runs.items()
+                }
             document["stages"] = [[asdict(s) for s in stages] for stages in bench.found.stages]
         sizes = []
         try:

@@ -17,13 +17,18 @@ IDLE = "same graph, idle commands"
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: a side's times and, as a ratio, what it is compared with."""
+    """One line of the table: a side's times and, as a ratio, what it is compared with.
+
+    cpu: the median of what all processes of a run computed, in sum; on a busy machine it says more
+    than the seconds.
+    """
 
     name: str
     seconds: Summary | None
     against: str = ""
     ratio: float | None = None
     at_most: float | None = None
+    cpu: float | None = None
 
 
 def figures(
@@ -36,12 +41,14 @@ def figures(
     """
     seconds = {name: summarise(done.seconds for done in listed) for name, listed in runs.items()}
     median = {name: summary.median for name, summary in seconds.items()}
+    cpu = {name: summarise(done.cpu for done in listed).median for name, listed in runs.items()}
     first = summarise(map(first_target_seconds, builds))
-    lines = [Figure(NUMBA, seconds[NUMBA])]
+    lines = [Figure(NUMBA, seconds[NUMBA], cpu=cpu[NUMBA])]
     for count in range(1, targets + 1):
         name = cold(count)
         goal = 1.25 if count == 1 else None
-        lines.append(Figure(name, seconds[name], NUMBA, median[name] / median[NUMBA], goal))
+        ratio = median[name] / median[NUMBA]
+        lines.append(Figure(name, seconds[name], NUMBA, ratio, goal, cpu[name]))
     whole = "serialize and codegen"
     lines.append(Figure(f"{whole}, 1 CPU target", first))
     for count in range(2, targets + 1):
@@ -54,20 +61,22 @@ def figures(
         (NULL, IDLE, 1.5),
     ):
         ratio = median[name] / median[against] if against else None
-        lines.append(Figure(name, seconds[name], against, ratio, goal))
+        lines.append(Figure(name, seconds[name], against, ratio, goal, cpu[name]))
     return lines
 
 
 def table(lines: Sequence[Figure]) -> str:
-    head = f"{'':34}{'median':>9}{'lowest':>9}{'highest':>9}{'runs':>5}  ratio"
+    head = f"{'':34}{'median':>9}{'lowest':>9}{'highest':>9}{'CPU':>9}{'runs':>5}  ratio"
     rows = [head, "-" * len(head)]
     for line in lines:
         row = f"{line.name:34}"
         if line.seconds:
             shown = (line.seconds.median, line.seconds.low, line.seconds.high)
-            row += "".join(f"{value:>7.2f} s" for value in shown) + f"{line.seconds.runs:>5}"
+            row += "".join(f"{value:>7.2f} s" for value in shown)
+            row += " " * 9 if line.cpu is None else f"{line.cpu:>7.2f} s"
+            row += f"{line.seconds.runs:>5}"
         else:
-            row += " " * 32
+            row += " " * 41
         if line.ratio is not None:
             row += f"  {line.ratio:.2f} of {line.against}"
         if line.at_most is not None:

@@ -163,12 +163,14 @@ def test_figures_are_ratios_of_medians_with_their_goals():
         NULL: [0.3, 0.3, 0.3],
         IDLE: [0.1, 0.1, 0.1],
     }
-    runs = {name: [Run(float(value), "") for value in listed] for name, listed in seconds.items()}
+    runs = {name: [Run(float(value), "", 2.0) for value in listed] for name, listed in seconds.items()}
     lines = {line.name: line for line in figures(runs, [STAGES], 3)}
     assert lines[cold(1)].ratio == pytest.approx(1.2)
     assert lines["CPU target 2"].ratio == pytest.approx(2 / 13)
     assert lines["CPU target 3"].ratio == pytest.approx(10 / 13)
     assert lines[FUNCTION].ratio == pytest.approx(0.125)
+    assert lines["CPU target 2"].cpu is None
+    assert lines[NULL].cpu == 2.0
     shown = table(list(lines.values()))
     assert shown.count(": met") == 3
     assert shown.count(": missed by") == 2
