@@ -146,6 +146,14 @@ def test_scons_explains_a_cpu_target_with_its_values(built: Project) -> None:
     ]
 
 
+def test_scons_explains_one_more_configuration(built: Project) -> None:
+    text = SCONSTRUCT.replace('"src/kernels",', "\"src/kernels\", flags=['', 'opt-level=1'],")
+    built.write({"SConstruct": text})
+    lines = explained(built)
+    # The other one is still there, so nothing has changed into this one.
+    assert len(lines) == 6 and all(line.endswith(" because it does not exist") for line in lines)
+
+
 def test_scons_explains_a_version(built: Project) -> None:
     assert explained(built, "lld=20.1.0") == [
         f"rebuilding `{PLATFORM}/kernels.{T}.linked.so' because lld changed from 19.1.7 to 20.1.0"

@@ -51,9 +51,10 @@ def test_one_that_goes_is_a_reason(reading: Project) -> None:
 
 
 def test_one_that_changes_while_it_is_read_counts_again(reading: Project) -> None:
-    reading.write({"src/workload.py": "import helper\n"})
-    # The stage has read 1 when the file becomes 3.
-    late = "import atexit, pathlib\nfile = pathlib.Path(__file__).parent / 'data/inside.csv'\n"
+    # The stage has just read 1, for the first time, when the file becomes 3.
+    reading.write({"src/data/late.csv": "1\n"})
+    reading.edit("src/helper.py", "'data/inside.csv'", "'data/late.csv'")
+    late = "import atexit, pathlib\nfile = pathlib.Path(__file__).parent / 'data/late.csv'\n"
     late += "atexit.register(lambda: file.read_text() == '1\\n' and file.write_text('3\\n'))\n"
     reading.write({"src/workload.py": f"import helper\n{late}"})
     assert reading.scons().lines == SERIALIZE

@@ -223,7 +223,7 @@ def _scan_target(node: Any, env: Any, path: Any) -> list[Any]:
     if capture is None or node is not capture.manifest:
         return []  # the targets share what the first of them has
     others = capture.requires()
-    capture.watched = [file for file, _ in _last_imports(env, capture, _files_of(others))]
+    capture.watched = [file for file, _ in _last_imports(env, capture)]
     return [*(other.id for other in others), *capture.watched]
 
 
@@ -234,7 +234,7 @@ def _files_of(captures: Iterable[Capture]) -> set[str]:
     return {file for capture in captures for file in _files_of_package(capture.package)}
 
 
-def _last_imports(env: Any, capture: Capture, foreign: set[str]) -> Iterator[tuple[Any, str]]:
+def _last_imports(env: Any, capture: Capture) -> Iterator[tuple[Any, str]]:
     """Nodes and SHA-256 of what the last capture depended on, as far as the files still exist.
 
     A file that is gone is a dependency less, and so a reason to take the capture anew.
@@ -244,9 +244,8 @@ def _last_imports(env: Any, capture: Capture, foreign: set[str]) -> Iterator[tup
         rows = sorted((str(row["path"]), str(row["sha256"])) for row in listed)
     except (OSError, ValueError, LookupError, TypeError):
         return  # there is no last capture
-    own = {str(file) for file in capture.package.files}
     for path, digest in rows:
-        if path not in own and path not in foreign and Path(path).is_file():
+        if Path(path).is_file():
             yield env.fs.File(path), digest
 
 
@@ -257,12 +256,11 @@ def dependencies_now(env: Any, capture: Capture, implicit: Iterable[Any]) -> lis
     what the capture has just found, they are the same in the next build unless a file changes.
     One that has changed since the capture read it is left out, so that it counts as new then.
     """
-    others = capture.requires()
     before = set(capture.watched) - capture.seen
     kept = [node for node in implicit if node not in before]
     known = set(kept)
     found = []
-    for node, digest in _last_imports(env, capture, _files_of(others)):
+    for node, digest in _last_imports(env, capture):
         if node in known:
             continue
         if _digest(node.abspath) == digest:
