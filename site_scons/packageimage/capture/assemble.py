@@ -67,20 +67,9 @@ def link(part: Partition, libraries: Mapping[str, bytes], layout: tuple[str, str
     Entries are external in it. What JIT code calls directly is weak, all else is kept only where
     an entry needs it.
     """
-    merged = llvm.parse_assembly("")
+    merged = _merged([_prepared(part, name, libraries) for name in sorted(part.libraries)])
     merged.name = "pkgimage"
     merged.triple, merged.data_layout = layout
-    for content_hash in sorted(part.libraries):
-        module = llvm.parse_bitcode(libraries[content_hash])
-        for function in module.functions:
-            if function.is_declaration or function.linkage in LOCAL_LINKAGES:
-                continue
-            if part.entries.get(function.name) == content_hash:
-                function.linkage = "external"
-            else:
-                kept = function.name in part.linkable
-                function.linkage = "weak_odr" if kept else "linkonce_odr"
-        merged.link_in(module)
     _resolve_recursion(merged)
     if _NUMBA_LINES in (text := str(merged)):
         # Debug level 1: Numba emits lines as it does for CUDA's assembler, without the unit that
@@ -90,6 +79,39 @@ def link(part: Partition, libraries: Mapping[str, bytes], layout: tuple[str, str
         merged.name = "pkgimage"
     merged.verify()
     return bytes(merged.as_bitcode())
+
+
+def _prepared(part: Partition, content_hash: str, libraries: Mapping[str, bytes]) -> llvm.ModuleRef:
+    """A library with the linkages that it has in this partition."""
+    module = llvm.parse_bitcode(libraries[content_hash])
+    module.name = ""
+    for function in module.functions:
+        if function.is_declaration or function.linkage in LOCAL_LINKAGES:
+            continue
+        if part.entries.get(function.name) == content_hash:
+            function.linkage = "external"
+        else:
+            kept = function.name in part.linkable
+            function.linkage = "weak_odr" if kept else "linkonce_odr"
+    return module
+
+
+def _merged(modules: list[llvm.ModuleRef]) -> llvm.ModuleRef:
+    """All modules in one, in order.
+
+    Linked pair by pair: LLVM walks the whole module that it links into, so one after the other
+    takes time that grows with the square (55 s instead of 1.3 for 3,000 functions).
+    """
+    if not modules:
+        return llvm.parse_assembly("")
+    while len(modules) > 1:
+        for module, following in zip(modules[::2], modules[1::2], strict=False):
+            module.link_in(following)
+        modules = modules[::2]
+    # Into a module without types of its own, so that the first library's are as all others'.
+    merged = llvm.parse_assembly("")
+    merged.link_in(modules[0])
+    return merged
 
 
 def _resolve_recursion(module: llvm.ModuleRef) -> None:

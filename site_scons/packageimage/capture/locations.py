@@ -19,8 +19,12 @@ from typing import Any
 from ..load import location
 from ..model.code_place import find, path_of
 
-# How Numba shows a place at the end of a message.
-_SHOWN = re.compile(r"(?P<file>(?:/|[A-Za-z]:[\\/]).*) \((?P<line>\d+)(?::\d+)?\)")
+# How Numba shows a place in a message: of ufuncs as 'File "FILE", line 7', else "on FILE (7)".
+_FILE = r"(?P<file>(?:/|[A-Za-z]:[\\/])[^\n]*?)"
+_SHOWN = (
+    re.compile(rf'(?<=File "){_FILE}(?P<between>", line )(?P<line>\d+)'),
+    re.compile(rf"(?<= on ){_FILE}(?P<between> \()(?P<line>\d+)(?=(?::\d+)?\)$)"),
+)
 
 
 @dataclass(frozen=True)
@@ -100,15 +104,15 @@ class Locations:
 
     def text(self, text: str) -> Any:
         """What stands for a message that may name a place."""
-        match = _SHOWN.search(text)
+        match = next(filter(None, (shape.search(text) for shape in _SHOWN)), None)
         if match is None:
             return text
-        before, after = text[: match.start()], text[match.end() :]
+        parts = text[: match.start()], match["between"], text[match.end() :]
         file, line = match["file"], int(match["line"])
         place = self._place(file, line)
         if place is None:
-            return f"{before}{self.name(file)} ({self._fixed_line(file, line)}){after}"
-        return Call(location.text_at, (before, after, *place))
+            return f"{parts[0]}{self.name(file)}{parts[1]}{self._fixed_line(file, line)}{parts[2]}"
+        return Call(location.text_at, (parts, *place))
 
     def _place(self, file: str, line: int) -> tuple[str, str | None, int, int] | None:
         module = self.module_of(file)

@@ -25,6 +25,7 @@ class Stored:
     """fingerprint: of all that decides code besides the sources: versions, flags, our own code.
     extensions: the modules that change the compiler itself, as `origins` finds them. methods by
     key; libraries: canonical bitcode by content hash; partitions: by `Partition.digest`.
+    compiled: which methods the capture that wrote it compiled anew, for people and tests.
     """
 
     fingerprint: str
@@ -32,6 +33,7 @@ class Stored:
     methods: Mapping[str, CapturedMethod]
     libraries: Mapping[str, bytes]
     partitions: Mapping[str, bytes]
+    compiled: tuple[str, ...] = ()
 
 
 def write(path: Path, stored: Stored) -> None:
@@ -50,6 +52,7 @@ def write(path: Path, stored: Stored) -> None:
         "methods": methods,
         "libraries": {key: len(data) for key, data in sorted(stored.libraries.items())},
         "partitions": {key: len(data) for key, data in sorted(stored.partitions.items())},
+        "compiled": stored.compiled,
         "blobs": [len(blob) for blob in blobs.items],
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -81,6 +84,7 @@ def read(path: Path, fingerprint: str) -> Stored | None:
             methods={key: _method(key, row, blobs) for key, row in index["methods"].items()},
             libraries=_named(data["libraries"], index["libraries"]),
             partitions=_named(data["partitions"], index["partitions"]),
+            compiled=tuple(index["compiled"]),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile):
         return None
