@@ -130,6 +130,9 @@ def without_callers(made: Iterable[Kernel]) -> list[Kernel]:
     return [first[module] for module in sorted(first)]
 
 
+_ADDED = "\n    added = "
+
+
 def with_other_result(text: str, name: str, number: int) -> str:
     """A module's text in which function `name` adds `number` to the number that it returns."""
     before, rest = _split_at(text, name)
@@ -137,15 +140,9 @@ def with_other_result(text: str, name: str, number: int) -> str:
     if not found:
         raise ValueError(f"{name} returns nothing")
     value, newline, tail = tail.partition("\n")
-    value = value.rpartition(" + added")[0] or value
-    return f"{before}{_without_edit(head)}{_EDIT}{number}{found}{value} + added{newline}{tail}"
-
-
-_EDIT = "\n    added = "
-
-
-def _without_edit(head: str) -> str:
-    return head.partition(_EDIT)[0]
+    value = value.removesuffix(" + added")
+    head = head.partition(_ADDED)[0]
+    return f"{before}{head}{_ADDED}{number}{found}{value} + added{newline}{tail}"
 
 
 def with_comment(text: str, name: str, number: int) -> str:
