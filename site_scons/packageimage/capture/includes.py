@@ -84,8 +84,10 @@ class Dependencies:
     """Every file that a capture depended on.
 
     includes: sources and declared data files that an image names and checks. watched: path and
-    SHA-256 of the files beyond the package's own sources that a build must watch; some of them are
-    includes as well. own_sources: path and content of the package's own sources.
+    SHA-256 of the files beyond the package's own sources that a build must watch, relative to the
+    folder that holds the package where they lie in it; some of them are includes as well.
+    own_sources: path and content of the package's own sources. data_digests: path and SHA-256 of
+    the declared data files.
     """
 
     includes: list[Include]
@@ -106,6 +108,7 @@ class Dependencies:
         the module that declared it. `imaged`: packages whose own images stand for their sources.
         """
         imaged = frozenset(imaged)
+        base = root_folder(package, modules)
         sources = {
             include: path
             for include, path in source_includes(package, compiled_in, modules)
@@ -116,7 +119,10 @@ class Dependencies:
         watched = {*sources.values(), *data.values(), *_imported_files(modules, imaged)} - own
         return cls(
             includes=sorted({*sources, *data}),
-            watched=[{"path": str(p), "sha256": _sha256(p.read_bytes())} for p in sorted(watched)],
+            watched=[
+                {"path": _below(base, path), "sha256": _sha256(path.read_bytes())}
+                for path in sorted(watched)
+            ],
             own_sources=[
                 (include.path, path.read_bytes())
                 for include, path in sorted(sources.items())
@@ -124,6 +130,13 @@ class Dependencies:
             ],
             data_digests=[(include.path, include.sha256) for include in sorted(data)],
         )
+
+
+def _below(base: Path | None, path: Path) -> str:
+    """A path as it stays when the project moves."""
+    if base is not None and path.is_relative_to(base):
+        return path.relative_to(base).as_posix()
+    return str(path)
 
 
 def _declared_includes(

@@ -165,12 +165,21 @@ def _scan_sources(node: Any, env: Any, path: Any) -> list[Any]:
     if node is not capture.sources[0]:
         return []  # all are scanned with the first of them: most import each other
     foreign = _files_of(capture.requires())
+    seen = set(capture.sources)
     waiting = list(capture.sources)
-    seen = set(waiting)
     looked_up: set[Any] = set()
     found = []
     while waiting:
-        for imported in _imported_by(waiting.pop(), env, path, capture.package, looked_up):
+        file = waiting.pop()
+        includes = []
+        # SCons' scanner looks for each import in each folder of the path. In a large package most
+        # are the same ones, or lead back to the package, whose files are sources anyway.
+        for module, names in SCons.Scanner.Python.find_include_names(file):
+            key = (file.dir if module.startswith(".") else None, module, tuple(names or ()))
+            if key not in looked_up and module.partition(".")[0] != capture.package.name:
+                looked_up.add(key)
+                includes.append((module, names))
+        for imported in _lead_to(file, includes, env, path):
             if imported not in seen and imported.abspath not in foreign:
                 seen.add(imported)
                 waiting.append(imported)
@@ -179,30 +188,14 @@ def _scan_sources(node: Any, env: Any, path: Any) -> list[Any]:
     return found
 
 
-def _imported_by(
-    node: Any, env: Any, path: Any, package: PackageSource, looked_up: set[Any]
-) -> list[Any]:
-    """The files that one file imports, but for those that were looked up before.
-
-    SCons' scanner looks for each import in each folder of the path; in a large package most are
-    the same ones, or lead back to the package, whose files are sources anyway.
-    """
-    own = node.abspath in _files_of_package(package)
-    includes = []
-    for module, names in SCons.Scanner.Python.find_include_names(node):
-        relative = module.startswith(".")
-        key = (module, tuple(names or ()))
-        if own if relative else module.partition(".")[0] == package.name or key in looked_up:
-            continue
-        if not relative:
-            looked_up.add(key)
-        includes.append((module, names))
+def _lead_to(file: Any, includes: list[Any], env: Any, path: Any) -> list[Any]:
+    """The files that these imports of a file lead to."""
     # Other scanners keep what they have found there, for the same file.
-    before, node.includes = node.includes, includes
+    before, file.includes = file.includes, includes
     try:
-        found: list[Any] = SCons.Scanner.Python.scan(node, env, path)
+        found: list[Any] = SCons.Scanner.Python.scan(file, env, path)
     finally:
-        node.includes = before
+        file.includes = before
     return found
 
 
@@ -244,9 +237,10 @@ def _last_imports(env: Any, capture: Capture) -> Iterator[tuple[Any, str]]:
         rows = sorted((str(row["path"]), str(row["sha256"])) for row in listed)
     except (OSError, ValueError, LookupError, TypeError):
         return  # there is no last capture
-    for path, digest in rows:
-        if Path(path).is_file():
-            yield env.fs.File(path), digest
+    for name, digest in rows:
+        path = capture.package.root / name  # which an absolute name replaces
+        if path.is_file():
+            yield env.fs.File(str(path)), digest
 
 
 def dependencies_now(env: Any, capture: Capture, implicit: Iterable[Any]) -> list[Any]:
