@@ -38,7 +38,8 @@ def test_imported_module(root):
     file = write(root, "placed.py")
     importlib.import_module("placed")
     assert location.where("f", "placed", *place()) == ("f", file, 6)
-    assert location.text_at("a on ", "!", "placed", *place()) == f"a on {file} (6)!"
+    text = location.text_at(("a on ", " (", ")!"), "placed", *place())
+    assert text == f"a on {file} (6)!"
 
 
 def test_module_that_nobody_imported_runs_no_code(root):

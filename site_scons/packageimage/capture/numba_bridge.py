@@ -42,6 +42,7 @@ from numba.core import (
     debuginfo,
     dispatcher,
     environment,
+    errors,
     ir_utils,
     itanium_mangler,
     lowering,
@@ -892,6 +893,21 @@ def _hook_locations(recorder: Recorder) -> None:
         return hooked
 
     _replace(callconv.CPUCallConv, "build_excinfo_struct", build_excinfo)
+
+    def compile_subroutine(original: Callable) -> Callable:
+        def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            # Some messages tell the place that Numba was at last. Compiling a helper for the first
+            # time would make it a place in that helper.
+            place = dict(errors.loc_info)
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                errors.loc_info.clear()
+                errors.loc_info.update(place)
+
+        return hooked
+
+    _replace(base.BaseContext, "compile_subroutine", compile_subroutine)
 
     class Pickler(serialize.NumbaPickler):
         """Numba's pickler, for which a source file is what it is called in a module."""

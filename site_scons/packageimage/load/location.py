@@ -31,10 +31,14 @@ def where(
     return function, file_of(module), line
 
 
-def text_at(before: str, after: str, module: str, path: str | None, rank: int, further: int) -> str:
-    """A message that Numba ends with the place in the source that it is about."""
+def text_at(
+    parts: tuple[str, str, str], module: str, path: str | None, rank: int, further: int
+) -> str:
+    """A message in which Numba shows a place: what stands before file and line, between and after
+    them."""
+    before, between, after = parts
     _, file, line = where("", module, path, rank, further)
-    return f"{before}{file} ({line}){after}"
+    return f"{before}{file}{between}{line}{after}"
 
 
 def function_code(module: str, path: str) -> CodeType:
