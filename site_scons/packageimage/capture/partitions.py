@@ -3,7 +3,7 @@
 The rule. A *unit* is what must stay together: a module's outermost function with all that is
 defined in it, or the functions that call each other in a circle. Each unit ranks the partitions by
 a hash of both names (rendezvous hashing) and takes the first that still has room. Heavier units
-choose first, and a partition has room up to a quarter above the average. Weights and that limit
+choose first, and a partition has room up to half above the average. Weights and that limit
 are rounded to powers of two and of the fourth root of two: so an edited or added function changes
 the places of others only when it carries the sum over a step.
 """
@@ -14,7 +14,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 
-_SLACK = 1.25
+_SLACK = 1.5
 _STEPS_PER_DOUBLING = 4
 
 
