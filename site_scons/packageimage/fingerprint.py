@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import HostCPU
+from packageimage.model.record import Record
 
 _HERE = Path(__file__).resolve().parent
 
@@ -52,8 +52,7 @@ _VERSIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Toolchain:
+class Toolchain(Record):
     """What runs the stages, as measured in its own process (`stages.toolchain`).
 
     versions: by name, "" for what is not installed. search_path: its `sys.path`. host_cpu: only
@@ -75,11 +74,17 @@ def stage_fingerprint(stage: str, versions: Mapping[str, str]) -> str:
 @functools.cache
 def source_digest(stage: str) -> str:
     """Hash over the library's own sources that `stage` runs, shortened."""
+    text = "".join(_part_digest(part) for part in _SOURCES[stage])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _part_digest(part: str) -> str:
+    """The same for one file or folder of it, which several stages run."""
     digest = hashlib.sha256()
-    for part in _SOURCES[stage]:
-        path = _HERE / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path] * path.exists():
-            data = file.read_bytes()
-            digest.update(f"{file.relative_to(_HERE).as_posix()} {len(data)}\n".encode())
-            digest.update(data)
-    return digest.hexdigest()[:12]
+    path = _HERE / part
+    for file in sorted(path.rglob("*.py")) if path.is_dir() else [path] * path.exists():
+        data = file.read_bytes()
+        digest.update(f"{file.relative_to(_HERE).as_posix()} {len(data)}\n".encode())
+        digest.update(data)
+    return digest.hexdigest()

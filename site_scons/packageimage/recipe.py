@@ -13,10 +13,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from packageimage.model.cpu_targets import CPUTarget
 from packageimage.model.flags import CacheFlags
+from packageimage.model.record import Record
 
 # Which flags act on the capture; the others' values do not reach it (design.md section 7). Only
 # opt-level acts in codegen: what debug-level, check-bounds and inline change is in the bitcode.
@@ -106,8 +106,7 @@ def _dotted(*parts: str) -> str:
     return ".".join(part for part in parts if part)
 
 
-@dataclass(frozen=True)
-class CaptureFiles:
+class CaptureFiles(Record):
     """The names of a capture's files; it serves every platform (design D2).
 
     folder: of the target. flags: as `serialize_flags` gives them. said: the number of partitions
@@ -141,8 +140,7 @@ class CaptureFiles:
         return tuple(f"{self.stem}.p{p}.json" for p in range(self.partitions))
 
 
-@dataclass(frozen=True)
-class ImageFiles:
+class ImageFiles(Record):
     """The names of an image's files after its capture, in a folder for each platform.
 
     flags: as `codegen_flags` gives them. targets: canonical text.

@@ -9,15 +9,14 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 from packageimage.model.errors import PackageImageError, one_line
+from packageimage.model.record import Record
 
 
-@dataclass(frozen=True)
-class PackageSource:
+class PackageSource(Record):
     """A package or single module on disk.
 
     name: as it is imported. root: the folder to have on `sys.path`. files: every `*.py` of it,

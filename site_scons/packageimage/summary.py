@@ -19,8 +19,9 @@ class Step:
 
 @dataclass(frozen=True)
 class ImageSummary:
-    """name: package and platform. targets: CPU targets, each with the number of functions that
-    have a version for it. What is not known is None. Sizes in bytes."""
+    """name: package and platform. targets: CPU targets, each with the number of entries (a
+    function has one for each of its wrappers too) that have code for it. What is not known is
+    None. Sizes in bytes."""
 
     name: str
     flags: str
@@ -51,7 +52,7 @@ def _lines(image: ImageSummary) -> list[str]:
     return [
         f"{image.name}, {image.flags}",
         *("  " + _aligned(row, widths) for row in rows),
-        f"  functions {_number(image.functions)}; versions: {clones or 'none'}",
+        f"  functions {_number(image.functions)}; entries compiled: {clones or 'none'}",
         f"  image {_number(image.image_size)} bytes, header {_number(image.header_size)} bytes",
     ]
 

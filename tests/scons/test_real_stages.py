@@ -49,7 +49,7 @@ def test_changes_rebuild_what_depends_on_them(real: Project) -> None:
     real.edit("src/kernels/__init__.py", "from numba", "# A comment.\nfrom numba")
     assert real.build() == ["serialize kernels", "verify kernels"]
 
-    real.edit("src/kernels/__init__.py", "value * 2", "value * 3")
+    real.edit("src/kernels/__init__.py", "value * 2", "value * 2.5")
     assert real.build() == [*CAPTURE, *CODEGEN, *REST]
 
     real.edit("src/helper.py", "double(1)", "double(1.5)")
@@ -62,7 +62,7 @@ def test_the_summary_counts_functions_and_versions(real: Project) -> None:
     done = real.scons("--pkgimage-summary", "targets=generic;haswell;skylake,clone_all")
     # `total` has a loop, `double` has none: only with clone_all it gets another version.
     counts = re.search(
-        r"  functions (\d+); versions: generic (\d+), haswell (\d+), skylake,clone_all (\d+)\n",
+        r"  functions (\d+); entries compiled: generic (\d+), haswell (\d+), skylake,\w+ (\d+)",
         done.out,
     )
     assert counts, done.out
@@ -94,7 +94,7 @@ def test_an_image_that_is_built_upon_another(real: Project) -> None:
     real.edit("src/kernels/__init__.py", "from numba", "# A comment.\nfrom numba")
     assert real.build("targets=generic") == ["serialize kernels", "verify kernels"]
 
-    real.edit("src/kernels/__init__.py", "value * 2", "value * 3")
+    real.edit("src/kernels/__init__.py", "value * 2", "value * 2.5")
     ran = real.build("targets=generic")
     assert {"serialize user", "codegen user 0 generic", "verify user"} <= set(ran)
 

@@ -37,7 +37,7 @@ kernels for linux-x86_64, opt-level=3
   link         0        0       0       1     0.12
   verify       0        0       0       0     0.00
   all          2        1       1       1    13.88
-  functions 1,200; versions: generic 1,200, haswell 34, skylake unknown
+  functions 1,200; entries compiled: generic 1,200, haswell 34, skylake unknown
   image 1,234,567 bytes, header unknown bytes"""
 
 
@@ -53,7 +53,7 @@ def test_an_image_that_the_build_did_not_come_to_is_left_out() -> None:
 
 def test_an_image_without_native_code_has_no_versions() -> None:
     image = ImageSummary("a", "native-code=no", (), (Step("link", "run", 1.0),), 2, 3, 4)
-    assert summary([image])[-2] == "  functions 2; versions: none"
+    assert summary([image])[-2] == "  functions 2; entries compiled: none"
 
 
 def counts(text: str) -> dict[str, str]:
@@ -79,7 +79,9 @@ def test_scons_tells_at_the_end_when_asked(project: Project) -> None:
     assert (first.code, first.err) == (0, "")
     assert sum(line.endswith("kernels") for line in first.lines) == 5
     assert counts(first.out) == RAN
-    assert "  functions 1; versions: generic unknown, " in first.out  # the objects are no objects
+    assert (
+        "  functions 1; entries compiled: generic unknown, " in first.out
+    )  # the objects are no objects
     image, header = (project.files(f"depot/**/*{suffix}")[0] for suffix in (".so", ".pki"))
     sizes = [(project.folder / name).stat().st_size for name in (image, header)]
     assert first.lines[-1] == f"  image {sizes[0]:,} bytes, header {sizes[1]:,} bytes"

@@ -6,15 +6,17 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import SCons.Node.FS
 from SCons.Script import GetOption
 
-from packageimage.explanation import Made, explain, nearest
 from packageimage.recipe import sibling_pattern
 from packageimage.scons import report
 from packageimage.scons.captures import Capture, dependencies_now
+
+if TYPE_CHECKING:
+    from packageimage.explanation import Made
 
 
 @dataclass(eq=False)
@@ -81,15 +83,14 @@ class StageFile(SCons.Node.FS.File):
         if self.always_build:
             text: str | None = super().explain()
             return text
+        from packageimage.explanation import Made, explain, nearest  # most builds are not asked
+
         info = self.get_binfo()
         if not self.exists():
             new = _made_now(info, {})
             return f"{explain(str(self), new, None, nearest(new, list(_relatives(self))))}\n"
-        old = _stored(self.get_stored_info()) or _NOTHING
+        old = _stored(self.get_stored_info()) or Made("", {})
         return f"{explain(str(self), _made_now(info, old.files), old)}\n"
-
-
-_NOTHING = Made("", {})
 
 
 def _relatives(node: StageFile) -> Iterator[Made]:
@@ -111,6 +112,8 @@ def _relatives(node: StageFile) -> Iterator[Made]:
 
 def _stored(entry: Any) -> Made | None:
     """What SCons has kept of an earlier build."""
+    from packageimage.explanation import Made
+
     info = entry and entry.binfo
     if not hasattr(info, "bactsig"):
         return None
@@ -124,6 +127,8 @@ def _stored(entry: Any) -> Made | None:
 
 def _made_now(info: Any, before: Mapping[str, str]) -> Made:
     """The same of this build; each file's signature is of the kind that it was `before`."""
+    from packageimage.explanation import Made
+
     files = {}
     for node, _ in _dependencies(info):
         name = _name(node)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from SCons.Script import AddOption, GetOption
 
+from packageimage.model.record import Record
 from packageimage.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ SUMMARY_LINE = "pkgimage-summary "
 _OFF = ("", "0", "no", "false", "none")
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Record):
     """One image's tasks, and the files to look at when they are done. objects: of each CPU
     target."""
 

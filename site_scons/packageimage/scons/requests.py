@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from packageimage.model.cpu_targets import (
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import CacheFlags, parse_flags
 from packageimage.model.platform import Platform, host_platform, platform_named
+from packageimage.model.record import Record
 from packageimage.recipe import partitions_for
 from packageimage.scons.toolchain import toolchain
 from packageimage.sources import PackageSource, count_functions, installed_package, package_at
@@ -27,8 +27,7 @@ from packageimage.sources import PackageSource, count_functions, installed_packa
 AUTO = "auto"
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Record):
     """One call: a package, and the configurations to make images of it for.
 
     folder: for its intermediate files. workloads, path: nodes. partitions_said: "" where their
