@@ -76,24 +76,23 @@ UNITS = {
 def bends(sizes: Sequence[Size]) -> dict[str, Bend | None]:
     """By quantity, where it stops being linear first, if anywhere.
 
-    What is less than 2 % of the build's time, 5 % of the largest stage's memory or of the image
-    does not count.
+    Not of the whole build's time, which other programs on the machine bend. What is less than
+    2 % of the CPU seconds in sum, 5 % of the largest stage's memory or of the image, does not
+    count.
     """
     floors = {
-        "CPU": {s.functions: 0.02 * s.build for s in sizes},
-        "time": {s.functions: 0.02 * s.build for s in sizes},
+        "CPU": {s.functions: 0.02 * sum(p.cpu for p in s.steps.values()) for s in sizes},
         "memory": {s.functions: 0.05 * max(p.peak for p in s.steps.values()) for s in sizes},
         "size": {s.functions: 0.05 * s.image for s in sizes},
     }
-    return {
-        quantity: first_bend(series, floors[quantity])
-        for quantity, series in growth_series(sizes).items()
-    }
+    series = growth_series(sizes)
+    return {quantity: first_bend(series[quantity], floors[quantity]) for quantity in floors}
 
 
 def growth_table(sizes: Sequence[Size]) -> str:
     """Values by number of functions, then what one more function costs between them."""
     rows = []
+    found = bends(sizes)
     between = [f"{a.functions}-{b.functions}" for a, b in pairwise(sizes)]
     for quantity, series in growth_series(sizes).items():
         (scale, unit, digits), (small, small_unit, small_digits) = UNITS[quantity]
@@ -105,7 +104,8 @@ def growth_table(sizes: Sequence[Size]) -> str:
             row += "  |" + " " * (len(small_unit) + 12)
             row += "".join(f"{slope * small:>11.{small_digits}f}" for slope in slopes(points))
             rows.append(row)
-        rows.append(bend_line(quantity, bends(sizes)[quantity]))
+        if quantity in found:
+            rows.append(bend_line(quantity, found[quantity]))
         rows.append("")
     return "\n".join(rows)
 
