@@ -168,6 +168,24 @@ def test_same_bytes_and_no_code_changed_by_a_comment(tmp_path):
     assert_same(one, edited, names=r"\.(bc|o|capture\.bin)$")
 
 
+def other_way_round(workload):
+    """A workload that first makes those calls in reverse that need no other statement."""
+    lines = workload.splitlines()
+    calls = [line for line in lines if re.match(r'show\("[^"]+", \(?(f|ufuncs)\.', line)]
+    calls = [line for line in calls if not re.search(r"values|words|record", line)]
+    start = next(at for at, line in enumerate(lines) if line.startswith("show("))
+    return "\n".join([*lines[:start], *reversed(calls), *lines[start:]]) + "\n"
+
+
+def test_same_bytes_in_whatever_order_functions_were_compiled(tmp_path):
+    case = everything()
+    reversed_workload = tmp_path / "reversed.py"
+    reversed_workload.write_text(other_way_round(case.workload.read_text(encoding="utf-8")))
+    one = build(tmp_path, case, ONE)
+    other = build(tmp_path, Case(case.package, reversed_workload), OTHER)
+    assert_same(one, other)
+
+
 def test_another_user(tmp_path):
     nobody = 65534
     if not hasattr(os, "geteuid") or os.geteuid() != 0:

@@ -240,10 +240,10 @@ def _nameless(bitcode: bytes) -> tuple[bytes, list[tuple[str, bool]]]:
         names.append((value.name, value.linkage in LOCAL_LINKAGES))
         value.name = f".{index}"
     for function in module.functions:
-        for block in function.blocks:
-            # Where a call was inlined, blocks are called after the callee.
-            if _TAG.search(block.name):
-                block.name = "inlined"
+        # Numba counts labels through all functions, and where LLVM has inlined a call, blocks are
+        # called after the callee.
+        for index, block in enumerate(function.blocks):
+            block.name = f".{index}"
     # Bitcode lists local names in the order of a hash table, which remembers names that have been
     # removed; read from text, they are in the order of the text.
     return scrubbed(llvm.parse_assembly(str(module)).as_bitcode()), names
