@@ -163,7 +163,9 @@ def test_figures_are_ratios_of_medians_with_their_goals():
         NULL: [0.3, 0.3, 0.3],
         IDLE: [0.1, 0.1, 0.1],
     }
-    runs = {name: [Run(float(value), "", 2.0) for value in listed] for name, listed in seconds.items()}
+    runs = {
+        name: [Run(float(value), "", 2.0) for value in listed] for name, listed in seconds.items()
+    }
     lines = {line.name: line for line in figures(runs, [STAGES], 3)}
     assert lines[cold(1)].ratio == pytest.approx(1.2)
     assert lines["CPU target 2"].ratio == pytest.approx(2 / 13)
