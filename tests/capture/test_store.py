@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packageimage.capture.captured import CapturedMethod, Omission, Origin, closure
-from packageimage.capture.store import Stored, read, write
+from packageimage.capture.store import SourceParts, Stored, read, write
 
 texts = st.text(max_size=6)
 methods = st.builds(
@@ -36,7 +36,14 @@ methods = st.builds(
 stores = st.builds(
     Stored,
     fingerprint=texts,
-    extensions=st.lists(st.builds(Origin, texts, texts, texts), max_size=2).map(tuple),
+    settings=texts,
+    sources=st.builds(
+        SourceParts,
+        own=st.lists(texts, max_size=2).map(tuple),
+        compiled_in=st.dictionaries(texts, st.lists(texts, max_size=2).map(tuple), max_size=2),
+        parts=st.dictionaries(texts, texts, max_size=2),
+        extensions=st.lists(texts, max_size=2).map(tuple),
+    ),
     methods=st.lists(methods, max_size=3).map(lambda found: {m.key: m for m in found}),
     libraries=st.dictionaries(texts, st.binary(max_size=9), max_size=3),
     partitions=st.dictionaries(texts, st.binary(max_size=9), max_size=3),
@@ -64,7 +71,7 @@ def test_round_trip(tmp_path_factory, stored):
     assert {k: resolved(m) for k, m in found.methods.items()} == {
         k: resolved(m) for k, m in stored.methods.items()
     }
-    for name in ("extensions", "libraries", "partitions", "compiled"):
+    for name in ("settings", "sources", "libraries", "partitions", "compiled"):
         assert getattr(found, name) == getattr(stored, name)
     assert read(path, stored.fingerprint + "x") is None
 
@@ -78,7 +85,7 @@ METHOD = CapturedMethod(
 def test_anything_else_is_no_store(tmp_path):
     path = tmp_path / "a.store"
     assert read(path, "") is None
-    write(path, Stored("", (), {"k": METHOD}, {"l": b"code"}, {}))
+    write(path, Stored("", "", SourceParts(), {"k": METHOD}, {"l": b"code"}, {}))
     whole = path.read_bytes()
     assert read(path, "") is not None
     for end in range(0, len(whole), 7):
@@ -90,9 +97,9 @@ def test_anything_else_is_no_store(tmp_path):
 
 def test_a_store_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(OSError):
-        write(tmp_path / "absent" / "a.store", Stored("", (), {}, {}, {}))
+        write(tmp_path / "absent" / "a.store", Stored("", "", SourceParts(), {}, {}, {}))
     with pytest.raises(TypeError):  # half of it is written by then
-        write(tmp_path / "a.store", Stored("", (), {}, {"l": "text"}, {}))
+        write(tmp_path / "a.store", Stored("", "", SourceParts(), {}, {"l": "text"}, {}))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 """A capture that is taken again compiles what changed, and comes out as one taken anew."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,8 @@ ALL = {
     "pkg.kernels.alone", "pkg.kernels.caller", "pkg.kernels.even", "pkg.kernels.far",
     "pkg.kernels.frozen", "pkg.kernels.odd", "pkg.kernels.parallel", "pkg.kernels.squared",
 }  # fmt: skip
+# Also what is in no module's part: the bodies of these decide the code of what contains them only.
+IN_KERNELS = {name for name in ALL if name.startswith("pkg.kernels.")}
 KERNELS, HELPERS = "src/pkg/kernels.py", "src/pkg/helpers.py"
 
 # file, old text, new text, what is compiled again
@@ -106,9 +109,12 @@ EDITS = {
     "a function": (KERNELS, "x - 1.0", "x - 3.0", {"pkg.kernels.alone"}),
     "a callee": (HELPERS, "x + 1.0", "x + 3.0", {"pkg.helpers.callee", "pkg.kernels.caller"}),
     "a constant of another module": (
-        "src/pkg/constants.py", "STEP = 2.0", "STEP = 3.0", {"pkg.kernels.frozen"},
+        "src/pkg/constants.py",
+        "STEP = 2.0", "STEP = 3.0", IN_KERNELS,
     ),
-    "a constant that no function uses": ("src/pkg/constants.py", "UNUSED = 1", "UNUSED = 2", set()),
+    "a constant that no function uses": (
+        "src/pkg/constants.py", "UNUSED = 1", "UNUSED = 2", IN_KERNELS,
+    ),
     "a callee in another package": (
         "src/other/deep/inner.py", "x + 0.5", "x - 0.5",
         {"other.deep.inner.shifted", "pkg.kernels.far"},
@@ -117,14 +123,21 @@ EDITS = {
         KERNELS, "False if n == 0", "False if n <= 0", {"pkg.kernels.even", "pkg.kernels.odd"},
     ),
     "what a closure holds": (
-        KERNELS, "make(3.0)", "make(4.0)", {"pkg.helpers.make.<locals>.closed"},
+        KERNELS, "make(3.0)", "make(4.0)", {*IN_KERNELS, "pkg.helpers.make.<locals>.closed"},
+    ),
+    "the body of a closure": (
+        HELPERS, "x * amount", "x / amount", {"pkg.helpers.make.<locals>.closed"},
+    ),
+    "what makes a closure": (
+        HELPERS, "def make(amount):\n", "def make(amount):\n    amount *= 2\n",
+        ALL - {"other.deep.inner.shifted"},
     ),
     "a new function": (
         KERNELS, "@vectorize", '@njit("int64(int64)")\ndef new(x):\n    return x\n\n@vectorize',
-        {"pkg.kernels.new"},
+        {*IN_KERNELS, "pkg.kernels.new"},
     ),
     "a function goes": ("src/workload.py", "k.far(1.0), ", "", set()),
-    "options": (KERNELS, "@njit(parallel=True)", "@njit", {"pkg.kernels.parallel"}),
+    "options": (KERNELS, "@njit(parallel=True)", "@njit", IN_KERNELS),
     "another type": ("src/workload.py", "k.frozen(1.0)", "k.frozen(1)", {"pkg.kernels.frozen"}),
     "a module that extends the compiler": (
         HELPERS, "from numba import njit",
@@ -194,6 +207,17 @@ def test_a_comment_changes_includes_alone(project):
     serialize(project, project / "out")
     after = contents(project / "out")
     assert [name for name in after if after[name] != before[name]] == ["pkg.includes.json"]
+
+
+def test_an_edit_that_python_would_miss(project):
+    """Of the same size and in the same second: Python would import the old bytecode."""
+    path = project / KERNELS
+    compileall = [sys.executable, "-m", "compileall", "-q", "src"]
+    subprocess.run(compileall, cwd=project, check=True)
+    time = path.stat().st_mtime_ns
+    edit(project, KERNELS, "x - 1.0", "x - 9.0")
+    os.utime(path, ns=(time, time))
+    assert serialize(project, project / "out") == {"pkg.kernels.alone"}
 
 
 def test_other_flags_and_a_damaged_store_are_no_store(project):

@@ -130,7 +130,9 @@ class _Collector:
         answered = closure(
             self.recorder.answered_keys | {c for m in methods.values() for c in m.causes}, earlier
         )
-        for key in sorted(answered - methods.keys()):
+        for key in sorted(answered):
+            if key in methods and key in self.recorder.compiled_keys:
+                continue  # as of two methods of one key that are compiled, the first is kept
             methods[key] = earlier[key]
             for content in earlier[key].libraries:
                 libraries.setdefault(content, earlier_libraries[content])

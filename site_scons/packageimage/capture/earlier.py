@@ -13,9 +13,9 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from .captured import CapturedMethod
-from .origins import Sources
-from .store import Stored
+from .captured import CapturedMethod, Origin
+from .origins import Sources, is_fixed
+from .store import SourceParts, Stored
 from .symbols import UNRESOLVED_PREFIX
 
 Cell = Callable[[str], ctypes.c_void_p]
@@ -46,7 +46,7 @@ class EarlierCapture:
         is compiled later; `run` makes an engine of a module (all in `numba_bridge`)."""
         self.package = "an earlier capture"
         self.stored = stored
-        self._sources = sources
+        self._check = Unchanged(stored, sources)
         # One module: MCJIT can't be trusted with a function that several modules define.
         self._module = llvm.parse_assembly("")
         for data in stored.partitions.values():
@@ -61,7 +61,7 @@ class EarlierCapture:
         self._run = run
         self.slots = _Cells(self.slot_names, cell)
         self.methods: Mapping[str, CapturedMethod] = stored.methods
-        self.globals_seen: dict[tuple[str, str], object] = {}
+        self.globals_seen: dict[tuple[str, str, str], object] = {}
         self._rows: dict[str, dict[str, Any] | None] = {}
         self._engine: Any = None
 
@@ -69,21 +69,8 @@ class EarlierCapture:
         """The row of a method whose sources are as they were, else None."""
         if key not in self._rows:
             method = self.methods.get(key)
-            self._rows[key] = (
-                None if method is None or not self._unchanged(method) else _row(method)
-            )
+            self._rows[key] = None if method is None or not self._check(method) else _row(method)
         return self._rows[key]
-
-    def _unchanged(self, method: CapturedMethod) -> bool:
-        return all(
-            origin.digest
-            and origin
-            in (
-                self._sources.origin(origin.module, origin.name),
-                self._sources.origin(origin.module, origin.name, with_line=True),
-            )
-            for origin in method.origins
-        )
 
     def group(self, row: dict[str, Any]) -> str:
         """Methods are linked one by one: a caller's code must not depend on who answered."""
@@ -116,6 +103,65 @@ class EarlierCapture:
             # Code that is compiled now and has such a call inlined looks for the pointer by name.
             self._define(name, engine.get_function_address(name.removeprefix(UNRESOLVED_PREFIX)))
         return engine
+
+
+class Unchanged:
+    """Whether what decided a stored method's code is as it was, by its sources."""
+
+    def __init__(self, stored: Stored, sources: Sources) -> None:
+        sources.own.update(stored.sources.own)
+        self._stored = stored.sources
+        self._sources = sources
+        self._changed: dict[str, bool] = {}
+
+    def __call__(self, method: CapturedMethod) -> bool:
+        return all(map(self._same_function, method.origins)) and not any(
+            self.changed(part)
+            for module in method.modules
+            if module and module != "__main__" and not is_fixed(module)
+            for part in self._sources.reached(module)
+        )
+
+    def _same_function(self, origin: Origin) -> bool:
+        now = self._sources.origin
+        return bool(origin.digest) and origin in (
+            now(origin.module, origin.name),
+            now(origin.module, origin.name, with_line=True),
+        )
+
+    def changed(self, module: str) -> bool:
+        """Whether a module's part is another one than it was."""
+        if module not in self._changed:
+            before = self._stored.parts.get(module)
+            now = self._sources.part(module, self._stored.compiled_in.get(module, ()))
+            self._changed[module] = not before or now != before
+        return self._changed[module]
+
+    def extensions_changed(self) -> bool:
+        """Whether the compiler is extended in another way."""
+        now = self._sources.extensions()
+        return now != frozenset(self._stored.extensions) or any(map(self.changed, now))
+
+
+def source_parts(methods: Iterable[CapturedMethod], sources: Sources) -> SourceParts:
+    """What a store keeps of the sources that decided the code of `methods`."""
+    compiled_in: dict[str, set[str]] = {}
+    modules: set[str] = set()
+    for method in methods:
+        modules.update(m for m in method.modules if m and m != "__main__" and not is_fixed(m))
+        for origin in method.origins:
+            compiled_in.setdefault(origin.module, set()).add(origin.name)
+    extensions = sources.extensions()
+    reached = frozenset(name for module in modules for name in sources.reached(module))
+    return SourceParts(
+        own=tuple(sorted(sources.own)),
+        compiled_in={module: tuple(sorted(names)) for module, names in sorted(compiled_in.items())},
+        parts={
+            module: sources.part(module, compiled_in.get(module, ()))
+            for module in sorted(reached | extensions)
+        },
+        extensions=tuple(sorted(extensions)),
+    )
 
 
 def _row(method: CapturedMethod) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -166,15 +167,17 @@ def _imported_files(modules: Mapping[str, ModuleType], imaged: frozenset[str]) -
     """Sources that ran and belong to no installed distribution."""
     installed = ("site-packages", "dist-packages")
     files = set()
+    standard = sysconfig.get_path("stdlib")
+    library = str(Path(__file__).resolve().parents[1])
     for name, module in list(modules.items()):
-        top = top_level(name)
-        if top in sys.stdlib_module_names or top == "packageimage" or top in imaged:
+        if top_level(name) in sys.stdlib_module_names or top_level(name) in imaged:
             continue
         file = getattr(module, "__file__", None)
         if (
             file
             and file.endswith(".py")
             and os.path.isfile(file)
+            and not file.startswith((standard, library))
             and not any(part in Path(file).parts for part in installed)
         ):
             files.add(Path(file).resolve())

@@ -49,6 +49,7 @@ from numba.core import (
     pythonapi,
     serialize,
     sigutils,
+    targetconfig,
     typed_passes,
     types,
 )
@@ -58,8 +59,8 @@ from numba.core.runtime import rtsys
 from numba.core.types import abstract
 from numba.core.typing import cffi_utils
 from numba.experimental.jitclass import boxing
+from numba.np.ufunc import array_exprs, dufunc, ufuncbuilder, wrappers
 from numba.np.ufunc import parallel as parallel_ufunc
-from numba.np.ufunc import ufuncbuilder, wrappers
 from numba.parfors import parfor_lowering
 from numba.stencils import stencil
 from numba.stencils.stencil import StencilFunc
@@ -68,6 +69,7 @@ from ..model.code_place import place_in
 from ..model.errors import PackageImageError
 from ..model.method_key import (
     Unkeyable,
+    array_shape,
     dispatcher_options,
     function_text,
     key_of,
@@ -88,6 +90,7 @@ from .symbols import (
     Library,
     counters_or_name,
     plain_name,
+    strip_local_names,
     tags,
 )
 
@@ -149,6 +152,7 @@ class _Frame:
     functions: list[python_types.FunctionType] = field(default_factory=list)
     frozen: set[tuple[str, str, str]] = field(default_factory=set)
     line_bound: bool = False  # its code holds line numbers, so that a comment changes it
+    unrepeatable: bool = False  # its code depends on what else this process has compiled
 
 
 def _environment_constants(module: llvm.ModuleRef) -> bytes:
@@ -173,15 +177,17 @@ class _Compiling(NamedTuple):
 class Recorder:
     """What Numba compiled since `install`."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        """`own`: see `origins.Sources`."""
         self.libraries: dict[int, Library] = {}
         self.owner_of: dict[str, Library] = {}
         self.methods: list[Method] = []
         self.unnamed_addresses: dict[str, str] = {}
         self.frames: list[_Frame] = []
-        self.sources = Sources(sys.modules)
+        self.sources = Sources(sys.modules, own)
         self.slots = _Slots()
         self.answered_keys: set[str] = set()  # of methods of an earlier capture
+        self.compiled_keys: set[str] = set()  # of those that were compiled before any answered
         self._compiling: list[list[int]] = []
         self._nodes: dict[int, Method | str] = {}  # whose code a library is, by the library's id
         self._keepalive: list[Any] = []
@@ -213,6 +219,9 @@ class Recorder:
         frames = self._lowered_in.get(id(numba_library), [])
         functions = list(dict.fromkeys(f for frame in frames for f in frame.functions))
         line_bound = any(frame.line_bound for frame in frames)
+        origins = self._origins(functions, line_bound)
+        if any(frame.unrepeatable for frame in frames):
+            origins.add(Origin("", "", ""))
         library = Library(
             bitcode=module.as_bitcode(),
             order=len(self.libraries),
@@ -222,7 +231,7 @@ class Recorder:
                 if (known := self.library(linked)) is not None
             ],
             modules={f.__module__ or "" for f in functions},
-            origins=self._origins(functions, line_bound),
+            origins=origins,
             constants=_environment_constants(module),
             frozen=set().union(*(frame.frozen for frame in frames)),
             dynamic_globals=[
@@ -249,7 +258,11 @@ class Recorder:
         if self.frames:
             self.frames[-1].functions.append(function)
             if (function.__module__ or "").partition(".")[0] not in BASE_PACKAGES:
-                names = {*_names_in(function.__code__), *self.sources.names_in(function)}
+                # A ufunc that compiles when it is called takes the first loop that fits, of those
+                # that it has by then.
+                if any(isinstance(v, dufunc.DUFunc) for v in _values_named(function)):
+                    self.frames[-1].unrepeatable = True
+                names = _names_in(function.__code__)
                 self.frames[-1].frozen |= _frozen_globals(function, names)
 
     def _origins(self, functions: list[python_types.FunctionType], line_bound: bool) -> set[Origin]:
@@ -277,6 +290,11 @@ class Recorder:
         """The innermost compilation has asked for a method that is ready now."""
         if self._compiling:
             self._compiling[-1].append(id(numba_library))
+
+    def on_pickled_code(self) -> None:
+        """A function is pickled by value into the code of the innermost compilation."""
+        if self.frames:
+            self.frames[-1].unrepeatable = True
 
     def on_line(self) -> None:
         """A line number goes into the code of the innermost compilation."""
@@ -312,6 +330,8 @@ class Recorder:
                 if name in defined:
                     method.entries[role] = (library, name)
         self._nodes[id(result.library)] = method
+        if method.key not in self.answered_keys:
+            self.compiled_keys.add(method.key)
         self.methods.append(method)
         self.requested(result.library)
 
@@ -366,6 +386,16 @@ def _frozen_globals(
             elif not is_fixed(value.__name__) and value.__name__ not in seen:
                 seen.add(value.__name__)
                 pending.append((value.__name__, vars(value)))
+    return found
+
+
+def _values_named(function: python_types.FunctionType) -> list[Any]:
+    """The globals and closure variables that a function names."""
+    namespace = function.__globals__
+    found = [namespace[name] for name in _names_in(function.__code__) if name in namespace]
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):
+            found.append(cell.cell_contents)
     return found
 
 
@@ -454,14 +484,14 @@ def c_object(name: str) -> object:
     return getattr(builtins, name.removeprefix("PyExc_"))
 
 
-def install(*, inline: bool = True, line_tables_only: bool = False) -> Recorder:
+def install(package: str = "", *, inline: bool = True, line_tables_only: bool = False) -> Recorder:
     """Hook Numba in this process and return the recorder of what it compiles.
 
-    `inline=False` keeps LLVM from inlining; `line_tables_only` gives debug level 1 where Numba's
-    own setting asks for level 2.
+    `package` is the one that is captured. `inline=False` keeps LLVM from inlining;
+    `line_tables_only` gives debug level 1 where Numba's own setting asks for level 2.
     """
     check_version()
-    recorder = Recorder()
+    recorder = Recorder([package])
     _disable_caches()
     _hook_libraries(recorder, inline=inline)
     _hook_slots(recorder, recorder.slots)
@@ -474,6 +504,15 @@ def install(*, inline: bool = True, line_tables_only: bool = False) -> Recorder:
     if line_tables_only:
         _line_tables_only()
     return recorder
+
+
+def settings() -> dict[str, str]:
+    """Numba's configuration as it is now: a package may have changed it."""
+    return {
+        name: repr(value)
+        for name, value in sorted(vars(numba.config).items())
+        if name.isupper() and isinstance(value, (bool, int, float, str, type(None)))
+    }
 
 
 def _replace(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
@@ -497,6 +536,7 @@ def _hook_libraries(recorder: Recorder, *, inline: bool) -> None:
             recorder.on_finalize(self)
             # What callers link must also be the module before MCJIT touches it.
             shared = self._final_module.clone()
+            strip_local_names(shared)  # as what an earlier capture holds has none
             for function in shared.functions:
                 if not function.is_declaration and function.linkage == llvm.Linkage.external:
                     function.linkage = "linkonce_odr"
@@ -609,7 +649,7 @@ def _hook_slots(recorder: Recorder, slots: _Slots) -> None:
             except UnnamedObject:
                 return original(self, builder, typ, ary)
             # The shape and the strides are in the code, so the loader compares them.
-            shape = f"{ary.dtype.str}{ary.shape}{ary.strides}".replace(" ", "")
+            shape = array_shape(ary)
             names = {
                 ary.ctypes.data: f"pkgimage.array.data:{reference}:{shape}",
                 id(ary): f"pkgimage.array.object:{reference}:{shape}",
@@ -914,6 +954,7 @@ def _hook_locations(recorder: Recorder) -> None:
 
         def reducer_override(self, obj: Any) -> Any:
             if type(obj) is python_types.CodeType:
+                recorder.on_pickled_code()
                 present = locations.code(obj)
                 if present is not None:
                     return present.__reduce__()
@@ -1007,6 +1048,29 @@ def _stable_counters() -> None:
     # Both name a generated function, which its own counter tells from others.
     parfor_lowering.hash = lambda parfor: 0
     stencil.hex = lambda address: "0"
+    # An array expression, with the ufuncs in it, which must not be taken for each other.
+    twins: dict[str, list[Any]] = {}
+
+    def operation_hash(operation: Any) -> int:
+        name = getattr(operation, "__name__", None)
+        if name is None:
+            return 0
+        known = twins.setdefault(f"{type(operation).__name__}.{name}", [])
+        if not any(other is operation for other in known):
+            known.append(operation)
+        place = next(at for at, other in enumerate(known) if other is operation)
+        return int(short_digest(f"{type(operation).__name__}.{name}.{place}".encode())[:12], 16)
+
+    array_exprs.hash = operation_hash
+
+    def summary(original: Callable) -> Callable:
+        def hooked(self: Any) -> str:
+            # A cost model for inlining is a function, shown with its address.
+            return re.sub(" at 0x[0-9a-f]+", "", original(self))
+
+        return hooked
+
+    _replace(targetconfig.TargetConfig, "summary", summary)
 
     def stencil_wrapper(original: Callable) -> Callable:
         def hooked(self: Any, *args: Any) -> Any:

@@ -1,17 +1,23 @@
 """The sources that decided a function's code, in a form that another process can compare.
 
-A method's key and the globals that it froze tell most of what decides its code. What they do not
-tell is looked up here in the modules' code objects, which a loader gives without running anything:
-the implementations behind an `overload`, methods of a jitclass, functions reached through a
-module's module. Comments and, in release code, line numbers are no part of it.
+A method's key and the globals that it froze tell much of what decides its code, but not all: an
+overload's implementation, a jitclass's fields, what a module computed when it was imported. So
+sources are compared as well, as code objects, which a loader gives without running anything.
+Comments and, in release code, line numbers are no part of them. There are two kinds:
 
-A module that extends the compiler (`numba.extending`, llvmlite) can change any function's code in
-ways that no name leads to. `extensions` lists such modules: when one of them changes, nothing that
-was captured before is used again.
+- an *origin* is one function that was compiled in. Its body decides the code of what contains it;
+- a module's *part* is all of its code but for the bodies of such functions: constants, decorators
+  and their options, classes, and functions that run as Python, which may have made anything. It
+  decides the code of everything in the module and in the modules that import it.
+
+A module that extends the compiler (`numba.extending`, llvmlite) can change code that does not name
+it: when its part has changed, or one that it imports, nothing captured before is used again.
 """
 
 from __future__ import annotations
 
+import ast
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
@@ -27,6 +33,7 @@ _EXTENDING = (
     "numba.core.lowering", "numba.core.compiler", "numba.core.rewrites", "llvmlite",
 )  # fmt: skip
 _WHOLE_MODULE = "<module>"
+_DIGITS = 24
 
 
 def is_fixed(module: str) -> bool:
@@ -36,13 +43,20 @@ def is_fixed(module: str) -> bool:
 
 
 class Sources:
-    """The code objects of modules, each read once."""
+    """The code of modules, each read once."""
 
-    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
-        """`modules`: `sys.modules`, or what stands for it."""
+    def __init__(self, modules: Mapping[str, ModuleType], own: Iterable[str]) -> None:
+        """`modules`: `sys.modules`, or what stands for it. `own`: top-level packages whose modules
+        are looked at one by one though they are installed: the one that is captured, and those
+        whose functions were compiled in. Others count by their version."""
+        self.own = set(own)
         self._modules = modules
         self._codes: dict[str, dict[str, list[CodeType]]] = {}
+        self._imports: dict[str, frozenset[str]] = {}
+        self._reached: dict[str, frozenset[str]] = {}
         self._origins: dict[tuple[str, str, bool], Origin] = {}
+
+    # -- functions -----------------------------------------------------------------------------
 
     def origin_of(self, function: FunctionType, *, with_line: bool = False) -> Origin | None:
         """What stands for the source of a function; None for one that needs nothing to do so.
@@ -53,12 +67,12 @@ class Sources:
         module = function.__module__
         if not module or is_fixed(module):
             return None
+        self.own.add(module.partition(".")[0])
         # Not function.__qualname__, which a wrapper may have copied from what it wraps.
-        name = outermost(function.__code__.co_qualname)
-        return self.origin(module, name, with_line=with_line)
+        return self.origin(module, function.__code__.co_qualname, with_line=with_line)
 
     def origin(self, module: str, name: str, *, with_line: bool = False) -> Origin:
-        """The origin of that module and outermost name as it is now."""
+        """The origin of that module and qualified name as it is now."""
         asked = (module, name, with_line)
         if asked not in self._origins:
             self._origins[asked] = Origin(module, name, self._digest(*asked))
@@ -66,25 +80,14 @@ class Sources:
 
     def _digest(self, module: str, name: str, with_line: bool) -> str:
         codes = self._code_of(module)
-        # What exec() or a lambda in a call made is found under no name: the whole module stands
-        # for it.
+        # What exec() made is found under no name: the whole module stands for it.
         found = codes.get(name) or codes.get(_WHOLE_MODULE)
         if not found:
             return ""
         inside = [inner for code in found for inner in _nested(code)] if with_line else []
         lines = [repr([line for *_, line in inner.co_lines()]) for inner in inside]
         ranks = [repr(_line_ranks(inner)) for code in found for inner in _nested(code)]
-        return digest_of([*map(code_digest, found), *ranks, *lines])[:24]
-
-    def names_in(self, function: FunctionType) -> frozenset[str]:
-        """All global names in the outermost function around a nested one, itself included."""
-        name = function.__code__.co_qualname
-        if "<locals>" not in name:
-            return frozenset()
-        codes = self._code_of(function.__module__ or "").get(outermost(name), [])
-        return frozenset(
-            name for code in codes for inner in _nested(code) for name in inner.co_names
-        )
+        return digest_of([*map(code_digest, found), *ranks, *lines])[:_DIGITS]
 
     def _code_of(self, module: str) -> dict[str, list[CodeType]]:
         if module not in self._codes:
@@ -96,13 +99,110 @@ class Sources:
             self._codes[module] = found
         return self._codes[module]
 
-    def extensions(self) -> tuple[Origin, ...]:
-        """The modules of this process that extend the compiler, with a digest of their code."""
-        return tuple(
-            self.origin(name, _WHOLE_MODULE)
-            for name in sorted(self._modules)
-            if not is_fixed(name) and name != "__main__" and _extends(self._modules[name])
-        )
+    # -- modules -------------------------------------------------------------------------------
+
+    def part(self, module: str, compiled_in: Iterable[str]) -> str:
+        """A digest of a module's part; "" when it has no code that can be read.
+
+        compiled_in: qualified names of the functions whose bodies are left out.
+        """
+        if not self._is_own(module):
+            return _stamp(self._modules.get(module))
+        whole = self._code_of(module).get(_WHOLE_MODULE)
+        left_out = frozenset(compiled_in)
+        return code_digest(whole[0], left_out)[:_DIGITS] if whole else ""
+
+    def reached(self, module: str) -> frozenset[str]:
+        """The modules whose parts may decide code of `module`: itself and all that it imports, but
+        for those that versions fix; of installed packages, the top one."""
+        if module not in self._reached:
+            found = {module}
+            pending = [module]
+            while pending:
+                for name in self._imports_of(pending.pop()):
+                    if name not in found:
+                        found.add(name)
+                        if self._is_own(name):
+                            pending.append(name)
+            self._reached[module] = frozenset(found)
+        return self._reached[module]
+
+    def _imports_of(self, module: str) -> frozenset[str]:
+        if module not in self._imports:
+            names = _imported_names(self._modules.get(module), self._modules)
+            if names is None:  # it imports what no source says
+                names = set(self._modules)
+            self._imports[module] = frozenset(
+                name if self._is_own(name) else name.partition(".")[0]
+                for name in names
+                if not is_fixed(name) and name != "__main__"
+            )
+        return self._imports[module]
+
+    def _is_own(self, module: str) -> bool:
+        if module.partition(".")[0] in self.own:
+            return True
+        file = getattr(self._modules.get(module), "__file__", None) or ""
+        return not {"site-packages", "dist-packages"}.intersection(file.split(os.sep))
+
+    def extensions(self) -> frozenset[str]:
+        """The modules that extend the compiler, and all that they import."""
+        found = {
+            name
+            for name in self._modules
+            if not is_fixed(name)
+            and name != "__main__"
+            and self._is_own(name)
+            and _extends(self._modules[name])
+        }
+        return frozenset(name for module in found for name in self.reached(module))
+
+
+def _stamp(module: Any) -> str:
+    """What tells one version of an installed package from another."""
+    file = getattr(module, "__file__", None)
+    try:
+        status = os.stat(file) if file else None
+    except OSError:
+        return ""
+    version = getattr(module, "__version__", "")
+    changed = f"{status.st_size} {status.st_mtime_ns}" if status else ""
+    return digest_of([f"{version} {changed}"])[:_DIGITS]
+
+
+def _imported_names(module: Any, modules: Mapping[str, ModuleType]) -> set[str] | None:
+    """The loaded modules that a module's source imports, anywhere in it; None when it may import
+    others, by a name that it computes."""
+    spec = getattr(module, "__spec__", None)
+    get_source = getattr(getattr(spec, "loader", None), "get_source", None)
+    try:
+        source = get_source(spec.name) if get_source and spec else None
+        tree = ast.parse(source or "")
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return set()  # its part can't be read either, and never is the same
+    package = getattr(module, "__package__", None) or ""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = alias.name.split(".")
+                found.update(".".join(parts[: end + 1]) for end in range(len(parts)))
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node.module or "", node.level, package)
+            names = [f"{base}.{alias.name}" for alias in node.names]
+            found.update(names)
+            if not all(name in modules for name in names):
+                found.add(base)
+        elif getattr(node, "id", getattr(node, "attr", "")) in ("import_module", "__import__"):
+            return None
+    return {name for name in found if name in modules}
+
+
+def _absolute(name: str, level: int, package: str) -> str:
+    if not level:
+        return name
+    parts = package.split(".")
+    return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
 
 def outermost(qualname: str) -> str:

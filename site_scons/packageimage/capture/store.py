@@ -10,7 +10,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,30 @@ _BYTES = ("blobs", "libraries", "partitions")
 
 
 @dataclass(frozen=True)
+class SourceParts:
+    """What `origins.Sources` said of modules. own: as it was made with. compiled_in: by module, the
+    functions whose bodies are no part. parts: the digest of each module that decided code.
+    extensions: the modules that extend the compiler, and what they import.
+    """
+
+    own: tuple[str, ...] = ()
+    compiled_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    extensions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stored:
     """fingerprint: of all that decides code besides the sources: versions, flags, our own code.
-    extensions: the modules that change the compiler itself, as `origins` finds them. methods by
-    key; libraries: canonical bitcode by content hash; partitions: by `Partition.digest`.
-    compiled: which methods the capture that wrote it compiled anew, for people and tests.
+    settings: a digest of what the package may have set besides: Numba's configuration, declared
+    data files. sources: see `SourceParts`. methods by key; libraries: canonical bitcode by content
+    hash; partitions: by `Partition.digest`. compiled: which methods the capture that wrote it
+    compiled anew, for people and tests.
     """
 
     fingerprint: str
-    extensions: tuple[Origin, ...]
+    settings: str
+    sources: SourceParts
     methods: Mapping[str, CapturedMethod]
     libraries: Mapping[str, bytes]
     partitions: Mapping[str, bytes]
@@ -48,7 +63,8 @@ def write(path: Path, stored: Stored) -> None:
     index = {
         "format": FORMAT,
         "fingerprint": stored.fingerprint,
-        "extensions": [asdict(origin) for origin in stored.extensions],
+        "settings": stored.settings,
+        "sources": asdict(stored.sources),
         "methods": methods,
         "libraries": {key: len(data) for key, data in sorted(stored.libraries.items())},
         "partitions": {key: len(data) for key, data in sorted(stored.partitions.items())},
@@ -80,7 +96,13 @@ def read(path: Path, fingerprint: str) -> Stored | None:
         blobs = _cut(data["blobs"], index["blobs"])
         return Stored(
             fingerprint=fingerprint,
-            extensions=tuple(Origin(**origin) for origin in index["extensions"]),
+            settings=index["settings"],
+            sources=SourceParts(
+                own=tuple(index["sources"]["own"]),
+                compiled_in={k: tuple(v) for k, v in index["sources"]["compiled_in"].items()},
+                parts=index["sources"]["parts"],
+                extensions=tuple(index["sources"]["extensions"]),
+            ),
             methods={key: _method(key, row, blobs) for key, row in index["methods"].items()},
             libraries=_named(data["libraries"], index["libraries"]),
             partitions=_named(data["partitions"], index["partitions"]),

@@ -239,14 +239,27 @@ def _nameless(bitcode: bytes) -> tuple[bytes, list[tuple[str, bool]]]:
     for index, value in enumerate(_globals(module)):
         names.append((value.name, value.linkage in LOCAL_LINKAGES))
         value.name = f".{index}"
-    for function in module.functions:
-        # Numba counts labels through all functions, and where LLVM has inlined a call, blocks are
-        # called after the callee.
-        for index, block in enumerate(function.blocks):
-            block.name = f".{index}"
-    # Bitcode lists local names in the order of a hash table, which remembers names that have been
-    # removed; read from text, they are in the order of the text.
-    return scrubbed(llvm.parse_assembly(str(module)).as_bitcode()), names
+    strip_local_names(module)
+    return scrubbed(module.as_bitcode()), names
+
+
+def strip_local_names(module: llvm.ModuleRef) -> None:
+    """Take the names of arguments, blocks and values away, and those of local globals and types.
+
+    They mean nothing and depend on much: Numba counts labels through all functions, LLVM calls
+    blocks and alias scopes after what it inlines, and bitcode lists such names in the order of a
+    hash table.
+    """
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_strip_non_debug_symbols_pass()
+    passes.run(module, llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(0)))
+
+
+@functools.cache
+def _machine() -> llvm.TargetMachine:
+    """LLVM runs no pass without one; this pass asks it nothing."""
+    llvm.initialize_native_target()
+    return llvm.Target.from_default_triple().create_target_machine()
 
 
 def _without_addresses(name: str) -> str:

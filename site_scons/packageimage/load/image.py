@@ -81,7 +81,7 @@ class Image:
         self.methods: dict[str, int] = index["methods"]
         self._blob_ends: list[int] = index["blobs"]
         self._rows: dict[int, dict[str, Any]] = {}
-        self.globals_seen: dict[tuple[str, str], object] = {}
+        self.globals_seen: dict[tuple[str, str, str], object] = {}
 
     @staticmethod
     def _entry_tables(table: _Table, header: Header, target: int) -> list[Any]:

@@ -51,6 +51,7 @@ from ..model.code_place import place_in
 from ..model.cpu_selection import HostCPU
 from ..model.method_key import (
     Unkeyable,
+    array_shape,
     dispatcher_options,
     key_of,
     options_text,
@@ -185,7 +186,7 @@ class MethodSource(Protocol):
 
     package: str
     slots: Any
-    globals_seen: dict[tuple[str, str], object]
+    globals_seen: dict[tuple[str, str, str], object]
 
     @property
     def slot_names(self) -> tuple[str, ...]: ...
@@ -351,7 +352,7 @@ class Bridge:
             if name not in namespace:
                 return f"expected the global {module}.{name}, found none"
             value = namespace[name]
-            if (module, name) in seen and seen[module, name] is value:
+            if (module, name, digest) in seen and seen[module, name, digest] is value:
                 continue
             try:
                 text = value_text(value)
@@ -360,7 +361,7 @@ class Bridge:
             if short_digest(text.encode()) != digest:
                 return f"expected {module}.{name} as at build, found another value"
             if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
-                seen[module, name] = value
+                seen[module, name, digest] = value
         return None
 
     # -- attaching -----------------------------------------------------------------------------
@@ -483,8 +484,8 @@ class Bridge:
         if prefix.startswith(slots.ARRAY):
             found = "none"
             if isinstance(value, numpy.ndarray):
-                found = f"{value.dtype.str}{value.shape}{value.strides}".replace(" ", "")
-            if [found] != shape:
+                found = array_shape(value)
+            if found != ":".join(shape):
                 raise CannotAttach(f"expected {module_name}.{attribute} {shape}, found {found}")
             return (value.ctypes.data if prefix.endswith("data") else id(value)), value
         if prefix.endswith("function"):

@@ -47,9 +47,12 @@ def short_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]
 
 
-def code_digest(code: types.CodeType) -> str:
-    """A digest of what a code object does: bytecode, constants, names; no line numbers."""
-    known = _code_digests.get(code)
+def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) -> str:
+    """A digest of what a code object does: bytecode, constants, names; no line numbers.
+
+    left_out: qualified names of nested functions that count by their names alone.
+    """
+    known = None if left_out else _code_digests.get(code)
     if known is not None:
         return known
     digest = hashlib.sha256(code.co_code)
@@ -68,20 +71,23 @@ def code_digest(code: types.CodeType) -> str:
     )
     digest.update(repr(shape).encode())
     for constant in code.co_consts:
-        digest.update(_constant_text(constant).encode())
+        digest.update(_constant_text(constant, left_out).encode("utf-8", "surrogatepass"))
         digest.update(b"\0")
     result = digest.hexdigest()[:_DIGEST_LENGTH]
-    _code_digests[code] = result
+    if not left_out:
+        _code_digests[code] = result
     return result
 
 
-def _constant_text(constant: object) -> str:
+def _constant_text(constant: object, left_out: frozenset[str]) -> str:
     if isinstance(constant, types.CodeType):
-        return "code " + code_digest(constant)
+        if constant.co_qualname in left_out:
+            return "left out " + constant.co_qualname
+        return "code " + code_digest(constant, left_out)
     if isinstance(constant, frozenset):
-        return "frozenset " + repr(sorted(_constant_text(item) for item in constant))
+        return "frozenset " + repr(sorted(_constant_text(item, left_out) for item in constant))
     if isinstance(constant, tuple):
-        return "tuple " + repr([_constant_text(item) for item in constant])
+        return "tuple " + repr([_constant_text(item, left_out) for item in constant])
     return f"{type(constant).__name__} {constant!r}"
 
 
@@ -103,10 +109,21 @@ def value_text(value: object, depth: int = 0) -> str:
     if isinstance(value, type):
         class_type = getattr(value, "class_type", None)  # a jitclass
         shown = "" if class_type is None else _class_text(class_type)
+        if issubclass(value, enum.Enum):
+            # Code that names one member may have it from any name of the class.
+            shown += ",".join(f"{name}={item.value!r}" for name, item in value.__members__.items())
+        elif hasattr(value, "_fields"):
+            shown += f"({','.join(map(str, value._fields))})"
         return f"class:{value.__module__}.{value.__qualname__}{shown}"
     if isinstance(value, (tuple, list)):
         items = ",".join(value_text(item, depth + 1) for item in value)
+        fields = getattr(value, "_fields", None)
+        if fields is not None:
+            return f"{type(value).__module__}.{type(value).__qualname__}{fields}({items})"
         return f"{type(value).__name__}({items})"
+    if isinstance(value, (slice, range)):
+        parts = (value.start, value.stop, value.step)
+        return f"{type(value).__name__}({','.join(value_text(part, depth + 1) for part in parts)})"
     if isinstance(value, (set, frozenset)):
         return f"set({','.join(sorted(value_text(item, depth + 1) for item in value))})"
     if isinstance(value, dict):
@@ -132,15 +149,15 @@ def _foreign_value_text(value: Any, depth: int) -> str:
             dtype = value.dtype
             if getattr(dtype, "hasobject", False):
                 raise Unkeyable("an array of Python objects")
-            shape = getattr(value, "shape", ())
-            return f"array:{dtype.str}:{dtype.descr!r}:{shape}:{short_digest(value.tobytes())}"
+            strides = getattr(value, "strides", ())
+            kind = f"{type(value).__name__}:{dtype.str}:{dtype.descr!r}:{value.shape}:{strides}"
+            return f"array:{kind}:{short_digest(value.tobytes())}"
         if hasattr(value, "descr") and hasattr(value, "str"):
             return f"dtype:{value.descr!r}"
         if hasattr(value, "nin") and hasattr(value, "nout"):
             return f"ufunc:{value.__name__}"
     if hasattr(value, "py_func") and isinstance(value.py_func, types.FunctionType):
-        options = options_text(getattr(value, "targetoptions", {}))
-        return f"dispatcher:{function_text(value.py_func, depth + 1)}:{options}"
+        return f"dispatcher:{function_text(value.py_func, depth + 1)}:{_dispatcher_text(value)}"
     if _is_numba_type(value):
         return f"type:{type_text(value, depth + 1)}"
     inner = getattr(value, "_dispatcher", None)  # a universal function that compiles lazily
@@ -148,11 +165,31 @@ def _foreign_value_text(value: Any, depth: int) -> str:
         options = options_text(getattr(inner, "targetoptions", {}))
         return f"ufunc:{function_text(inner.py_func, depth + 1)}:{options}"
     if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
-        return f"wrapped:{type(value).__name__}:{function_text(value.__wrapped__, depth + 1)}"
+        signature = getattr(value, "_sig", "")  # of a C callback
+        text = function_text(value.__wrapped__, depth + 1)
+        return f"wrapped:{type(value).__name__}:{text}:{signature}"
     kernel = getattr(value, "kernel_ir", None)
     if kernel is not None:
-        return f"stencil:{function_text(kernel.func_id.func, depth + 1)}"
+        options = options_text({"mode": value.mode, **value.options})
+        return f"stencil:{function_text(kernel.func_id.func, depth + 1)}:{options}"
     raise Unkeyable(f"an object of class {module}.{type(value).__qualname__}")
+
+
+def _dispatcher_text(dispatcher: Any) -> str:
+    """Options, declared locals and, where they are all that there will be, the signatures."""
+    if not hasattr(dispatcher, "locals"):
+        return options_text(getattr(dispatcher, "targetoptions", {}))
+    text = dispatcher_options(dispatcher)
+    if not getattr(dispatcher, "_can_compile", True):
+        text += f";only={sorted(arguments_text(item) for item in dispatcher.overloads)}"
+    return text
+
+
+def array_shape(array: Any) -> str:
+    """What code that uses an array in place takes for granted: its dtype, shape and strides."""
+    dtype = array.dtype
+    shown = dtype.str if dtype.names is None else f"{dtype.descr!r}"
+    return f"{shown}{array.shape}{array.strides}".replace(" ", "")
 
 
 def function_text(function: types.FunctionType, depth: int = 0) -> str:

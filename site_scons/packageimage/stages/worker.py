@@ -13,10 +13,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import importlib.machinery
 import json
 import os
 import runpy
 import sys
+import sysconfig
 import traceback
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,16 @@ PREFERENCES = (
 
 
 class PackageFailure(Exception):
-    """The package or its workload raised; the traceback has been shown."""
+    """The package or its workload raised."""
+
+    def __init__(self, message: str, error: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.error = error
+
+    def show(self) -> None:
+        """The package's own traceback, on standard error."""
+        if self.error is not None:
+            _show(self.error)
 
 
 class StoreUnfit(Exception):
@@ -94,29 +105,38 @@ def main(request_file: str) -> int:
 def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     package = request["package"]
     sys.path[:0] = request["paths"]
+    _read_sources_of(package)
     import packageimage
 
     from ..capture import assemble, collect, numba_bridge, store
     from ..capture.captured import digest_of
+    from ..capture.earlier import source_parts
     from ..capture.includes import Dependencies, as_json
-    from ..capture.origins import package_digest
+    from ..capture.origins import Sources, package_digest
 
     output = Path(request["output"])
     store_path = output.with_name(f"{output.name}.store")
     fingerprint = _fingerprint(request)
-    recorder = numba_bridge.install(inline=flags.inline, line_tables_only=flags.debug_level == 1)
+    recorder = numba_bridge.install(
+        package, inline=flags.inline, line_tables_only=flags.debug_level == 1
+    )
     stored = store.read(store_path, fingerprint) if request["use_store"] else None
     bridge = _answer_from(stored, recorder) if stored else None
     declared: list[tuple[str, str]] = []
     packageimage._declared = declared
-    with _output_to(request["log"]):
-        _import_package(package)
-        for workload in request["workloads"]:
-            _run_workload(workload)
+    try:
+        with _output_to(request["log"]):
+            _import_package(package)
+            for workload in request["workloads"]:
+                _run_workload(workload)
+    except PackageFailure as failure:
+        if stored and recorder.answered_keys:
+            # What comes from a store cannot do all that what was compiled can (inspect_types).
+            raise StoreUnfit from failure
+        failure.show()
+        raise
     gc.disable()  # what follows makes a great many objects that all stay, and ends the process
-    extensions = recorder.sources.extensions()
-    if stored and bridge:
-        _check_still_fits(stored, bridge, recorder, extensions)
+    sources = Sources(sys.modules, recorder.sources.own)
     collected = collect.collect(
         recorder, stored.methods if stored else {}, stored.libraries if stored else {}
     )
@@ -134,6 +154,9 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     table = assemble.method_table(collected.methods, parts)
     required = request["requires"]
     dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
+    settings = digest_of(map(str, [numba_bridge.settings(), dependencies.data_digests]))
+    if stored and bridge:
+        _check_still_fits(stored, bridge, recorder.answered_keys, settings, sources)
     requires = [
         {"package": name, "content": required[name]}
         for name in sorted(required)
@@ -176,7 +199,8 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
             store_path,
             store.Stored(
                 fingerprint,
-                extensions,
+                settings,
+                source_parts(collected.methods.values(), sources),
                 collected.methods,
                 collected.libraries,
                 linked,
@@ -189,6 +213,28 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         )
     for omission in collected.omitted:
         print(f"pkgimage: {package}: not in the image: {omission}", file=sys.stderr)
+
+
+def _read_sources_of(package: str) -> None:
+    """Import the package, and all that is not installed, from source and never from a `.pyc`.
+
+    Python takes a `.pyc` for fresh by size and second, so that an edit soon after a build may
+    be missed; what SCons and the loader compare is the source's content.
+    """
+    loader = importlib.machinery.SourceFileLoader
+    path_stats = loader.path_stats
+    library = str(Path(__file__).resolve().parents[1])
+    standard = sysconfig.get_path("stdlib")
+
+    def source_only(self: Any, path: str) -> Any:
+        installed = {"site-packages", "dist-packages"}.intersection(Path(path).parts)
+        if self.name.partition(".")[0] == package or not (
+            installed or path.startswith((library, standard))
+        ):
+            raise OSError("its bytecode is not asked for")  # as importlib.abc.SourceLoader has it
+        return path_stats(self, path)
+
+    loader.path_stats = source_only  # type: ignore[method-assign]
 
 
 def _fingerprint(request: dict[str, Any]) -> str:
@@ -226,16 +272,24 @@ def _answer_from(stored: Any, recorder: Any) -> Any:
     return bridge
 
 
-def _check_still_fits(stored: Any, bridge: Any, recorder: Any, extensions: Any) -> None:
-    """Raises StoreUnfit when what was not asked for may have changed what answered."""
-    from ..capture.captured import closure
+def _check_still_fits(
+    stored: Any, bridge: Any, answered: set[str], settings: str, sources: Any
+) -> None:
+    """Raises StoreUnfit when something that answered may not be what compiling anew would give.
 
-    if not recorder.answered_keys:
+    Now that all modules are loaded and have had their say, also of methods that nobody asked for
+    because what answered would have compiled them.
+    """
+    from ..capture.captured import closure
+    from ..capture.earlier import Unchanged
+
+    if not answered:
         return
-    if stored.extensions != extensions:
+    unchanged = Unchanged(stored, sources)
+    if settings != stored.settings or unchanged.extensions_changed():
         raise StoreUnfit
-    for key in closure(recorder.answered_keys, stored.methods) - recorder.answered_keys:
-        if not bridge.holds(key):
+    for key in closure(answered, stored.methods):
+        if not unchanged(stored.methods[key]) or not (key in answered or bridge.holds(key)):
             raise StoreUnfit
 
 
@@ -243,10 +297,10 @@ def _import_package(package: str) -> None:
     try:
         importlib.import_module(package)
     except BaseException as error:  # SystemExit in a package's import is the package's mistake too
-        _show(error)
         raise PackageFailure(
             f"expected package {package!r} to import, found {type(error).__name__} (traceback "
-            "above): mend the package, or name its folder with --path"
+            "above): mend the package, or name its folder with --path",
+            error,
         ) from None
 
 
@@ -261,10 +315,10 @@ def _run_workload(workload: str) -> None:
                 f"expected workload {workload} to end, found exit code {error.code!r}: mend it"
             ) from None
     except BaseException as error:
-        _show(error)
         raise PackageFailure(
             f"expected workload {workload} to end, found {type(error).__name__} (traceback "
-            "above): mend the workload"
+            "above): mend the workload",
+            error,
         ) from None
     finally:
         sys.path.pop(0)
