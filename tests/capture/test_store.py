@@ -31,6 +31,7 @@ methods = st.builds(
     modules=st.lists(texts, max_size=2).map(tuple),
     causes=st.lists(texts, max_size=2).map(tuple),
     omits=st.lists(st.builds(Omission, texts, texts, texts), max_size=2).map(tuple),
+    root=texts,
     origins=st.lists(st.builds(Origin, texts, texts, texts), max_size=2).map(tuple),
 )
 stores = st.builds(

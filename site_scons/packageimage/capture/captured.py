@@ -42,7 +42,8 @@ class CapturedMethod:
     where a row has a byte string, it has its index in `blobs`. roles: library and symbol of each
     entry. core: the library of the function itself. linkable: symbols that JIT code calls directly.
     unit: see `partitions`. modules: whose functions were compiled in. causes: keys of the methods
-    that compiling this one compiles as well; omits: those that then can't be kept.
+    that compiling this one compiles as well; omits: those that then can't be kept. root: of methods
+    that call each other in a circle, the one that was asked for first; their code depends on it.
     """
 
     key: str
@@ -57,6 +58,7 @@ class CapturedMethod:
     modules: tuple[str, ...]
     causes: tuple[str, ...] = ()
     omits: tuple[Omission, ...] = ()
+    root: str = ""
     origins: tuple[Origin, ...] = ()
 
     @property

@@ -118,7 +118,7 @@ class _Collector:
         self, earlier: Mapping[str, CapturedMethod], earlier_libraries: Mapping[str, bytes]
     ) -> Collected:
         """Describe what is kept and add what answered."""
-        units = self._units()
+        circles = self._circles()
         methods: dict[str, CapturedMethod] = {}
         libraries: dict[str, bytes] = {}
         for key, kept in sorted(self.kept.items()):
@@ -126,13 +126,12 @@ class _Collector:
                 content = self.names.content_hash(library)
                 if content not in libraries:
                     libraries[content] = self.names.bitcode(library)
-            methods[key] = self._captured(key, kept, units, libraries)
-        answered = closure(
-            self.recorder.answered_keys | {c for m in methods.values() for c in m.causes}, earlier
-        )
-        for key in sorted(answered):
-            if key in methods and key in self.recorder.compiled_keys:
-                continue  # as of two methods of one key that are compiled, the first is kept
+            methods[key] = self._captured(key, kept, circles[key], libraries)
+        # As of two methods of one key that are compiled, the first is kept.
+        anew = self.kept.keys() & self.recorder.compiled_keys
+        usable = {key: method for key, method in earlier.items() if key not in anew}
+        caused = {cause for method in methods.values() for cause in method.causes}
+        for key in sorted(closure(caused.union(self.recorder.answered_keys), usable)):
             methods[key] = earlier[key]
             for content in earlier[key].libraries:
                 libraries.setdefault(content, earlier_libraries[content])
@@ -141,11 +140,12 @@ class _Collector:
         return Collected(methods, libraries, tuple(sorted(omitted)))
 
     def _captured(
-        self, key: str, kept: _Kept, units: dict[str, str], libraries: dict[str, bytes]
+        self, key: str, kept: _Kept, circle: list[str], libraries: dict[str, bytes]
     ) -> CapturedMethod:
         method, row, names = kept.method, kept.row, self.names
         core = names.content_hash(kept.core)
-        parts = kept.core.with_callees()
+        # Of a circle, the method that was compiled first knows nothing of the last but its name.
+        parts = [part for other in circle for part in self.kept[other].core.with_callees()]
         causes, omits = self._caused(method)
         linkable = {symbol for symbol in (row["symbol"], row["generator"]) if symbol}
         return CapturedMethod(
@@ -159,28 +159,33 @@ class _Collector:
             },
             core=core,
             linkable=tuple(sorted(linkable)),
-            unit=units[key],
+            unit=self._unit(circle),
             weight=len(libraries[core]),
             modules=tuple(sorted(set().union(*(part.modules for part in parts)))),
-            causes=tuple(sorted(causes - {key})),
+            causes=tuple(sorted({*causes, *circle} - {key})),
+            root=max(circle, key=self._order) if len(circle) > 1 else "",
             omits=tuple(sorted(omits)),
             origins=tuple(sorted(set().union(*(part.origins for part in parts)))),
         )
 
-    def _units(self) -> dict[str, str]:
-        """The unit of each kept method: its outermost function, or the first of its circle."""
-        own = {
-            key: f"{kept.method.function.__module__}:{outermost(kept.method.function.__qualname__)}"
-            for key, kept in self.kept.items()
-        }
-        circles: dict[str, str] = {}
+    def _circles(self) -> dict[str, list[str]]:
+        """The keys of the methods that call each other in a circle with a method, by its key."""
+        found = {}
         for key, kept in self.kept.items():
             circle = self.names.circle(kept.core)
-            circles[circle] = min(circles.get(circle, own[key]), own[key])
-        return {
-            key: circles[self.names.circle(kept.core)] if kept.core.recursive else own[key]
-            for key, kept in self.kept.items()
-        }
+            found[key] = sorted(
+                other for other, member in self.kept.items() if id(member.core) in circle
+            ) or [key]
+        return found
+
+    def _order(self, key: str) -> int:
+        """When a method was ready: of a circle, the one that was asked for is the last."""
+        return self.recorder.methods.index(self.kept[key].method)
+
+    def _unit(self, circle: list[str]) -> str:
+        """The outermost function that a method is in, of a circle the first."""
+        functions = [self.kept[key].method.function for key in circle]
+        return min(f"{f.__module__}:{outermost(f.__qualname__)}" for f in functions)
 
     def _caused(self, method: bridge.Method) -> tuple[set[str], set[Omission]]:
         """What compiling a method compiled as well, through Numba's own helpers too."""

@@ -186,7 +186,7 @@ class Recorder:
         self.frames: list[_Frame] = []
         self.sources = Sources(sys.modules, own)
         self.slots = _Slots()
-        self.answered_keys: set[str] = set()  # of methods of an earlier capture
+        self.answered_keys: dict[str, None] = {}  # of methods of an earlier capture, in order
         self.compiled_keys: set[str] = set()  # of those that were compiled before any answered
         self._compiling: list[list[int]] = []
         self._nodes: dict[int, Method | str] = {}  # whose code a library is, by the library's id
@@ -274,7 +274,7 @@ class Recorder:
     ) -> None:
         """An earlier capture has answered a request; `bitcode` is the method's core library."""
         self.keep(numba_library)
-        self.answered_keys.add(key)
+        self.answered_keys.setdefault(key)
         self._nodes[id(numba_library)] = key
         self.libraries[id(numba_library)] = Library(
             bitcode=bitcode,
@@ -355,11 +355,17 @@ class Recorder:
 
     @contextlib.contextmanager
     def frame(self) -> Iterator[None]:
+        # Numba remembers here the last place that it typed, and puts it into code of later
+        # functions that have none of their own.
+        last_place = dict(errors.loc_info)
+        errors.loc_info.clear()
         self.frames.append(_Frame())
         try:
             yield
         finally:
             self.frames.pop()
+            errors.loc_info.clear()
+            errors.loc_info.update(last_place)
 
 
 def _frozen_globals(
@@ -1000,7 +1006,7 @@ def _reduced_type(kind: Any) -> Any:
     if reduced[0] is not abstract._type_reconstructor:
         return reduced
     make, (reconstruct, arguments, state) = reduced
-    kept = {name: value for name, value in state.items() if name != "_code"}
+    kept = {sys.intern(name): value for name, value in state.items() if name != "_code"}
     if _SHOWN_ADDRESS.search(str(kind)):
         digest = short_digest(type_text(kind).encode())
         kept["name"] = _SHOWN_ADDRESS.sub(digest, str(kind))

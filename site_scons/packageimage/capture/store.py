@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -108,7 +109,16 @@ def read(path: Path, fingerprint: str) -> Stored | None:
             partitions=_named(data["partitions"], index["partitions"]),
             compiled=tuple(index["compiled"]),
         )
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile):
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
         return None
 
 
@@ -128,6 +138,7 @@ def _method(key: str, fields: dict[str, Any], blobs: list[bytes]) -> CapturedMet
         modules=tuple(fields["modules"]),
         causes=tuple(fields["causes"]),
         omits=tuple(Omission(**row) for row in fields["omits"]),
+        root=fields["root"],
         origins=tuple(Origin(**row) for row in fields["origins"]),
     )
 

@@ -39,12 +39,15 @@ FIRST_COUNTER = 10**9
 _BLANK_COUNTER = str(FIRST_COUNTER).encode()
 # What stands for a counter in a canonical name: as wide as one, and never taken for one.
 _TAG_START, _TAG_REST = string.ascii_lowercase[6:], string.digits + string.ascii_lowercase
-_COUNTER_BYTES = re.compile(rb"(?<=B11v)(?:1\d{9}(?!\d)|[g-z][0-9a-z]{9})")
+# Variables of what was inlined are called after it, in debug information.
+_COUNTER_BYTES = re.compile(rb"(?<=B11v)(?:1\d{9}(?!\d)|[g-z][0-9a-z]{9})|(?<=_v)1\d{9}(?!\d)")
 # What stands for an address: as wide as one, in no hexadecimal digits.
 _NO_ADDRESS = "z" * 16
 # A jitclass's destructor is called after its type as it is, unescaped.
 _CLASS_ADDRESS = re.compile(r"(?<=#)[0-9a-f]{6,}(?=<)")
-_ADDRESS_BYTES = re.compile(f"{_ADDRESS.pattern}|{_CLASS_ADDRESS.pattern}".encode())
+_ADDRESS_BYTES = re.compile(
+    rf"{_ADDRESS.pattern}|{_CLASS_ADDRESS.pattern}|(?<=_20at_200x)[g-z][0-9a-z]{{9}}z{{6}}".encode()
+)
 
 
 def tags(name: str) -> Iterator[tuple[int, int, str]]:
@@ -152,7 +155,9 @@ class CanonicalNames:
     @staticmethod
     def _named(name: str, counter_name: Callable[[str], str]) -> str:
         if counters_or_name(name) == [name]:
-            return f"{_without_addresses(name)}.{counter_name(name)}"
+            # Its address is all that it has, so the place of one is where it is told from others.
+            stand_in = counter_name(name).ljust(len(_NO_ADDRESS), "z")
+            return _without_addresses(name).replace(_NO_ADDRESS, stand_in, 1)
         return replace_tags(_without_addresses(name), counter_name)
 
     def content_hash(self, library: Library) -> str:
@@ -160,10 +165,10 @@ class CanonicalNames:
         self._hash(library)
         return library.content_hash
 
-    def circle(self, library: Library) -> str:
-        """A hash that all libraries share which call each other in a circle with this one.
-
-        They refer to each other by name, so they must stay in one module.
+    def circle(self, library: Library) -> frozenset[int]:
+        """The ids of the libraries that call each other in a circle with this one, itself included;
+        none when there is no such circle. They refer to each other by name, so they must stay in
+        one module.
         """
         members: dict[int, Library] = {}
         stack = [library]
@@ -174,7 +179,7 @@ class CanonicalNames:
                     if id(member) not in members:
                         members[id(member)] = member
                         stack.append(member)
-        return min(map(self.content_hash, members.values() or [library]))
+        return frozenset(members) if id(library) in members else frozenset()
 
     def module(self, library: Library) -> llvm.ModuleRef:
         """The library's module with canonical names throughout."""

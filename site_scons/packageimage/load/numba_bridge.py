@@ -642,7 +642,10 @@ class Bridge:
             def build(*args: Any, **kwargs: Any) -> Any:
                 result = kwargs["cres"] if "cres" in kwargs else args[position_of_result]
                 info = self._wrapper_info(result, role)
-                return original(*args, **kwargs) if info is None else info
+                if info is None:
+                    self._prepare_compiling(result)
+                    return original(*args, **kwargs)
+                return info
 
             return build
 
@@ -656,11 +659,19 @@ class Bridge:
                 info = None if is_parfors else self._wrapper_info(cres, f"{role}{sin}{sout}")
                 if info is not None:
                     return info
+                self._prepare_compiling(cres)
                 return original(py_func, cres, sin, sout, cache, is_parfors)
 
             return build
 
         return make
+
+    def _prepare_compiling(self, result: Any) -> None:
+        """Numba is about to build a wrapper that the image has not, around a method that it has;
+        it takes for granted that the method's compilation has prepared its contexts."""
+        if self.roles_of(result) is not None:
+            cpu_target.typing_context.refresh()
+            cpu_target.target_context.refresh()
 
     def _wrapper_info(self, result: Any, role: str) -> Any:
         owner = self.roles_of(result)

@@ -273,7 +273,7 @@ def _answer_from(stored: Any, recorder: Any) -> Any:
 
 
 def _check_still_fits(
-    stored: Any, bridge: Any, answered: set[str], settings: str, sources: Any
+    stored: Any, bridge: Any, answered: dict[str, None], settings: str, sources: Any
 ) -> None:
     """Raises StoreUnfit when something that answered may not be what compiling anew would give.
 
@@ -288,6 +288,12 @@ def _check_still_fits(
     unchanged = Unchanged(stored, sources)
     if settings != stored.settings or unchanged.extensions_changed():
         raise StoreUnfit
+    roots: set[str] = set()
+    for key in answered:
+        root = stored.methods[key].root
+        if root and root not in roots and key != root:
+            raise StoreUnfit  # the circle would be compiled from another end
+        roots.add(root)
     for key in closure(answered, stored.methods):
         if not unchanged(stored.methods[key]) or not (key in answered or bridge.holds(key)):
             raise StoreUnfit
