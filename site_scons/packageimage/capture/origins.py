@@ -84,8 +84,8 @@ class Sources:
         found = codes.get(name) or codes.get(_WHOLE_MODULE)
         if not found:
             return ""
-        inside = [inner for code in found for inner in _nested(code)] if with_line else []
-        lines = [repr([line for *_, line in inner.co_lines()]) for inner in inside]
+        # Debug information has lines that no code object knows, such as that of `def` itself.
+        lines = [_source_of(self._modules.get(module))] if with_line else []
         ranks = [repr(_line_ranks(inner)) for code in found for inner in _nested(code)]
         return digest_of([*map(code_digest, found), *ranks, *lines])[:_DIGITS]
 
@@ -173,12 +173,9 @@ def _stamp(module: Any) -> str:
 def _imported_names(module: Any, modules: Mapping[str, ModuleType]) -> set[str] | None:
     """The loaded modules that a module's source imports, anywhere in it; None when it may import
     others, by a name that it computes."""
-    spec = getattr(module, "__spec__", None)
-    get_source = getattr(getattr(spec, "loader", None), "get_source", None)
     try:
-        source = get_source(spec.name) if get_source and spec else None
-        tree = ast.parse(source or "")
-    except (ImportError, OSError, SyntaxError, ValueError):
+        tree = ast.parse(_source_of(module))
+    except (SyntaxError, ValueError):
         return set()  # its part can't be read either, and never is the same
     package = getattr(module, "__package__", None) or ""
     found: set[str] = set()
@@ -243,6 +240,16 @@ def _line_ranks(code: CodeType) -> list[int]:
     lines = [line for _, _, line in code.co_lines() if line is not None]
     rank = {line: at for at, line in enumerate(sorted(set(lines)))}
     return [rank[line] for line in lines]
+
+
+def _source_of(module: Any) -> str:
+    """The text of a module, "" where there is none."""
+    spec = getattr(module, "__spec__", None)
+    get_source = getattr(getattr(spec, "loader", None), "get_source", None)
+    try:
+        return (get_source(getattr(spec, "name", "")) if get_source else None) or ""
+    except (ImportError, OSError, SyntaxError):
+        return ""
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:
