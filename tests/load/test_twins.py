@@ -11,6 +11,10 @@ import twins
 twins.STEP = 2
 print(twins.add_step(1), twins.both(1))
 """,
+    "one global, frozen with two values": """
+import twins
+print(twins.add_step(1), twins.add_step(1.0), twins.add_step(2))
+""",
     "large array bound again": """
 import numpy as np, twins
 print(twins.large(3))

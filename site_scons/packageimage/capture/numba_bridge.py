@@ -86,6 +86,7 @@ from .references import UnnamedObject, find_address, find_object
 from .symbols import (
     ENVIRONMENT_PREFIX,
     FIRST_COUNTER,
+    STRONG_LINKAGES,
     UNRESOLVED_PREFIX,
     Library,
     counters_or_name,
@@ -544,7 +545,7 @@ def _hook_libraries(recorder: Recorder, *, inline: bool) -> None:
             shared = self._final_module.clone()
             strip_local_names(shared)  # as what an earlier capture holds has none
             for function in shared.functions:
-                if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                if not function.is_declaration and function.linkage in STRONG_LINKAGES:
                     function.linkage = "linkonce_odr"
             original(self)
             self._shared_module = shared

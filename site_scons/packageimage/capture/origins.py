@@ -19,6 +19,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -32,6 +33,7 @@ _EXTENDING = (
     "numba.core.typing", "numba.core.cgutils", "numba.core.pythonapi", "numba.core.boxing",
     "numba.core.lowering", "numba.core.compiler", "numba.core.rewrites", "llvmlite",
 )  # fmt: skip
+_STANDARD = sysconfig.get_path("stdlib")
 _WHOLE_MODULE = "<module>"
 _DIGITS = 24
 
@@ -39,7 +41,13 @@ _DIGITS = 24
 def is_fixed(module: str) -> bool:
     """Whether a module's source is fixed by the versions that a store's fingerprint names."""
     top = module.partition(".")[0]
-    return top in BASE_PACKAGES or top in sys.stdlib_module_names or top == "packageimage"
+    if top in BASE_PACKAGES or top == "packageimage":
+        return True
+    if top not in sys.stdlib_module_names:
+        return False
+    # A module of one's own may have a name of the standard library's.
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is None or file.startswith(_STANDARD)
 
 
 class Sources:
@@ -145,17 +153,20 @@ class Sources:
         file = getattr(self._modules.get(module), "__file__", None) or ""
         return not {"site-packages", "dist-packages"}.intersection(file.split(os.sep))
 
-    def extensions(self) -> frozenset[str]:
-        """The modules that extend the compiler, and all that they import."""
-        found = {
+    def extending(self) -> list[str]:
+        """The modules that extend the compiler, in the order in which they were loaded."""
+        return [
             name
-            for name in self._modules
+            for name in list(self._modules)
             if not is_fixed(name)
             and name != "__main__"
             and self._is_own(name)
             and _extends(self._modules[name])
-        }
-        return frozenset(name for module in found for name in self.reached(module))
+        ]
+
+    def extensions(self) -> frozenset[str]:
+        """The modules that extend the compiler, and all that they import."""
+        return frozenset(name for module in self.extending() for name in self.reached(module))
 
 
 def _stamp(module: Any) -> str:

@@ -32,6 +32,7 @@ _TAG = re.compile(r"B(\d+)v")
 _PARALLEL_KERNEL = re.compile(r"^\.kernel\.\d+_")
 # " at 0x7f..." in the type of a dispatcher, "#7f...<" in that of a jitclass, as Numba escapes them.
 _ADDRESS = re.compile(r"(?<=_20at_200x)[0-9a-f]+|(?<=_23)[0-9a-f]{6,}(?=_3c)")
+STRONG_LINKAGES = frozenset({llvm.Linkage.external, llvm.Linkage.weak_odr})
 LOCAL_LINKAGES = frozenset({llvm.Linkage.private, llvm.Linkage.internal})
 _HASH_LENGTH = 16
 # Numba's counters start here, so that all have one width and their digits can be blanked in place.
@@ -244,6 +245,10 @@ def _nameless(bitcode: bytes) -> tuple[bytes, list[tuple[str, bool]]]:
     for index, value in enumerate(_globals(module)):
         names.append((value.name, value.linkage in LOCAL_LINKAGES))
         value.name = f".{index}"
+    for function in module.functions:
+        # As strong as what it came from by chance; `assemble` decides what stays.
+        if not function.is_declaration and function.linkage == llvm.Linkage.weak_odr:
+            function.linkage = "linkonce_odr"
     strip_local_names(module)
     return scrubbed(module.as_bitcode()), names
 

@@ -154,7 +154,9 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     table = assemble.method_table(collected.methods, parts)
     required = request["requires"]
     dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
-    settings = digest_of(map(str, [numba_bridge.settings(), dependencies.data_digests]))
+    settings = digest_of(
+        map(str, [numba_bridge.settings(), dependencies.data_digests, sources.extending()])
+    )
     if stored and bridge:
         _check_still_fits(stored, bridge, recorder.answered_keys, settings, sources)
     requires = [
