@@ -77,6 +77,20 @@ CASES = {
         "def f(a, b, r):\n    for i in range(a.size):\n        r[i] = a[i] + b[0]\n",
         "f(np.ones(3), np.ones(3))", "k", "(n),(n)->(n)", "(n),(m)->(n)", "",
     ),
+    "a comment above a lifted loop, with line tables": (
+        "from numba import jit\n@jit(forceobj=True, looplift=True)\ndef f(n):\n    t = 0.0\n"
+        "    for i in range(n):\n        t += i\n    return str(t)\n",
+        "f(9)", "k", "from numba import jit\n", "from numba import jit\n# Longer.\n", "",
+    ),
+    "a constant in a stencil's kernel": (
+        "from numba import stencil\n@stencil\ndef f(a):\n    return a[-1] * c.K\n",
+        "f(np.ones(5))", "c", "2.0", "3.0", "K = 2.0\n",
+    ),
+    "a constant in a lifted loop": (
+        "from numba import jit\n@jit(forceobj=True, looplift=True)\n"
+        "def f(n):\n    t = 0.0\n    for i in range(n):\n        t += c.K\n    return str(t)\n",
+        "f(9)", "c", "2.0", "3.0", "K = 2.0\n",
+    ),
 }  # fmt: skip
 
 
@@ -93,14 +107,15 @@ def test_an_edit_is_noticed(tmp_path, name):
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    serialize(tmp_path, tmp_path / "out")
+    flags = ("--flags", "debug-level=1") if "line tables" in name else ()
+    serialize(tmp_path, tmp_path / "out", *flags)
     before = contents(tmp_path / "out")
     edit(tmp_path, "src/workload.py" if file == "workload" else f"src/pkg/{file}.py", old, new)
-    serialize(tmp_path, tmp_path / "out")
-    serialize(tmp_path, tmp_path / "anew")
+    serialize(tmp_path, tmp_path / "out", *flags)
+    serialize(tmp_path, tmp_path / "anew", *flags)
     again, anew = contents(tmp_path / "out"), contents(tmp_path / "anew")
     assert again == anew
-    assert any(again[path] != before[path] for path in again if path.endswith(".bin"))
+    assert any(again[path] != before[path] for path in again if path.endswith((".bin", ".bc")))
 
 
 @pytest.mark.slow

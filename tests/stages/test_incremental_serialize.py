@@ -154,7 +154,9 @@ def serialize(folder: Path, output: Path, *more: str) -> set[str]:
          "--output", str(output / "pkg")],
         cwd=folder, env=environment(folder), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    # Plain Numba prints this as well, for modules without lines among others with debug flags.
+    stderr = [line for line in done.stderr.splitlines() if "ignoring debug info" not in line]
+    assert (done.returncode, stderr) == (0, [])
     with zipfile.ZipFile(output / "pkg.store") as store:
         compiled = json.loads(store.read("index.json"))["compiled"]
     return {shown.partition("(")[0] for shown in compiled}

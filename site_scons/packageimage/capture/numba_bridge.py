@@ -185,6 +185,8 @@ class Recorder:
         self.methods: list[Method] = []
         self.unnamed_addresses: dict[str, str] = {}
         self.frames: list[_Frame] = []
+        # What the next function to be compiled is made of, where Numba makes one of another.
+        self.made_of: python_types.FunctionType | None = None
         self.sources = Sources(sys.modules, own)
         self.slots = _Slots()
         self.answered_keys: dict[str, None] = {}  # of methods of an earlier capture, in order
@@ -361,6 +363,9 @@ class Recorder:
         last_place = dict(errors.loc_info)
         errors.loc_info.clear()
         self.frames.append(_Frame())
+        made_of, self.made_of = self.made_of, None
+        if made_of is not None:
+            self.on_function(made_of)
         try:
             yield
         finally:
@@ -704,7 +709,8 @@ def _hook_compilations(recorder: Recorder) -> None:
     def framed(original: Callable) -> Callable:
         def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
             with recorder.frame():
-                source = args[0] if args else None
+                # Lifted code, object mode and stencils start from IR, which names its function.
+                source = kwargs.get("func_ir", args[0] if args else None)
                 func_id = getattr(source, "func_id", None)
                 if func_id is not None:
                     recorder.on_function(func_id.func)
@@ -813,6 +819,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
             *args: Any,
         ) -> Any:  # fmt: skip
             options = stencil_options(self)
+            recorder.made_of = self.kernel_ir.func_id.func
             with recorder.compiling() as state:
                 compiled = original(self, result, sigret, return_type, typemap, calltypes, *args)
             if not state.nested:
