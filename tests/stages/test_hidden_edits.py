@@ -91,6 +91,11 @@ CASES = {
         "def f(n):\n    t = 0.0\n    for i in range(n):\n        t += c.K\n    return str(t)\n",
         "f(9)", "c", "2.0", "3.0", "K = 2.0\n",
     ),
+    "one of two callers of an implementation that is not inlined": (
+        "@njit\ndef g(s):\n    return s.split(',')\n@njit\ndef f(s):\n"
+        "    return {x.strip().lower(): len(x) for x in g(s)}\n",
+        "f('a, B')", "k", "len(x)", "len(x) + 1", "",
+    ),
 }  # fmt: skip
 
 

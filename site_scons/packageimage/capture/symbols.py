@@ -35,6 +35,7 @@ _ADDRESS = re.compile(r"(?<=_20at_200x)[0-9a-f]+|(?<=_23)[0-9a-f]{6,}(?=_3c)")
 STRONG_LINKAGES = frozenset({llvm.Linkage.external, llvm.Linkage.weak_odr})
 LOCAL_LINKAGES = frozenset({llvm.Linkage.private, llvm.Linkage.internal})
 _HASH_LENGTH = 16
+_EXTERNAL = "external"  # what no library of this capture owns
 # Numba's counters start here, so that all have one width and their digits can be blanked in place.
 FIRST_COUNTER = 10**9
 _BLANK_COUNTER = str(FIRST_COUNTER).encode()
@@ -142,7 +143,7 @@ class CanonicalNames:
         if known is None:
             owner = self._owner_of.get(counter)
             if owner is None:
-                return "external"
+                return _EXTERNAL
             self._hash(owner)
             known = self._names[counter]
         return known
@@ -185,8 +186,7 @@ class CanonicalNames:
     def module(self, library: Library) -> llvm.ModuleRef:
         """The library's module with canonical names throughout."""
         self._hash(library)
-        bitcode, names = _nameless(library.bitcode)
-        module = llvm.parse_bitcode(bitcode)
+        module, names = _merged(*_nameless(library.bitcode), self.symbol)
         for index, (value, (name, local)) in enumerate(zip(_globals(module), names, strict=True)):
             value.name = f".{library.content_hash}.{index}" if local else self.symbol(name)
         return module
@@ -207,14 +207,13 @@ class CanonicalNames:
             # part of this hash, and need not be, for its own hash holds this one's.
             return "pending" if pending else self.counter_name(counter)
 
-        bitcode, names = _nameless(library.bitcode)
-        module = llvm.parse_bitcode(bitcode)
+        def own_name(name: str) -> str:
+            pending = name.startswith(UNRESOLVED_PREFIX)
+            return self._named(name, functools.partial(masked, pending))
+
+        module, names = _merged(*_nameless(library.bitcode), own_name)
         for index, (value, (name, local)) in enumerate(zip(_globals(module), names, strict=True)):
-            if local:
-                value.name = f"local{index}"
-            else:
-                pending = name.startswith(UNRESOLVED_PREFIX)
-                value.name = self._named(name, functools.partial(masked, pending))
+            value.name = f"local{index}" if local else own_name(name)
         content = library.constants + module.as_bitcode()
         digest = hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]
         library.content_hash = digest
@@ -251,6 +250,51 @@ def _nameless(bitcode: bytes) -> tuple[bytes, list[tuple[str, bool]]]:
             function.linkage = "linkonce_odr"
     strip_local_names(module)
     return scrubbed(module.as_bitcode()), names
+
+
+def _merged(
+    bitcode: bytes, names: list[tuple[str, bool]], canonical: Callable[[str], str]
+) -> tuple[llvm.ModuleRef, list[tuple[str, bool]]]:
+    """The module of `_nameless`, each function of one canonical name once, as a linker keeps it.
+
+    Code of an earlier capture comes with what Numba compiled into it, an overload's implementation
+    say; code that is compiled now comes with the same function under this process's name.
+    """
+    kept: dict[str, int] = {}
+    dropped: dict[int, int] = {}
+    for index, (name, local) in enumerate(names):
+        if not local and _EXTERNAL not in (full := canonical(name)):
+            first = kept.setdefault(full, index)
+            if first != index:
+                dropped[index] = first
+    module = llvm.parse_bitcode(bitcode)
+    if not dropped:
+        return module, names
+    for index, value in enumerate(_globals(module)):
+        value.name = f".{index}"  # the local ones have lost theirs
+    module = llvm.parse_assembly(_without(str(module), dropped))
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_global_dead_code_eliminate_pass()  # constants that only what is dropped had
+    passes.run(module, llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(0)))
+    return module, [names[int(value.name[1:])] for value in _globals(module)]
+
+
+def _without(text: str, dropped: dict[int, int]) -> str:
+    """A module's text without globals `.N`, whose users use others; llvmlite can't erase one."""
+    definitions = re.compile(r"^(?:@\.(\d+) = .*|(define|declare) [^@\n]*@\.(\d+)\(.*)$", re.M)
+    parts = []
+    position = 0
+    for match in definitions.finditer(text):
+        if int(match[1] or match[3]) in dropped:
+            parts.append(text[position : match.start()])
+            position = text.index("\n}\n", match.end()) + 3 if match[2] == "define" else match.end()
+    text = "".join([*parts, text[position:]])
+
+    def redirected(match: re.Match[str]) -> str:
+        used = int(match[1] or -1)
+        return f"@.{dropped[used]}" if used in dropped else match[0]
+
+    return re.sub(r'"[^"]*"|@\.(\d+)(?![\w.$-])', redirected, text)
 
 
 def strip_local_names(module: llvm.ModuleRef) -> None:
