@@ -24,7 +24,7 @@ def test_known_names(name):
 )
 def test_refused_names_have_a_reason(name, reason):
     assert not is_bindable(name, "linux")
-    assert reason in why_not(name)
+    assert reason in why_not(name, "linux")
 
 
 def test_apples_own_are_apples_only():

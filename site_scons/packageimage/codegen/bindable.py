@@ -26,35 +26,42 @@ THREADING = _words(
 )
 
 # C99's <math.h> functions, each for double and for float (f). Numba's own list
-# (numba/core/intrinsics.py, INTR_MATH) is part of it; the rest, GNU's sincos and exp10 among
-# them, is what LLVM makes of its intrinsics (RuntimeLibcalls.td).
+# (numba/core/intrinsics.py, INTR_MATH) is part of it; the rest is what LLVM makes of its
+# intrinsics (RuntimeLibcalls.td).
 _DOUBLE_MATH = _words(
     """
     acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1
     fabs fdim floor fma fmax fmin fmod frexp hypot ilogb ldexp lgamma llrint llround log log10
     log1p log2 logb lrint lround modf nan nearbyint nextafter pow remainder remquo rint round
     scalbln scalbn sin sinh sqrt tan tanh tgamma trunc
-    sincos exp10 roundeven
     """
 )
 MATH = _DOUBLE_MATH | {f"{name}f" for name in _DOUBLE_MATH}
 
 # <string.h>, <stdlib.h> and the <stdio.h> of Numba's debug output; putchar and puts are what
-# LLVM makes of printf (SimplifyLibCalls).
+# LLVM makes of printf (SimplifyLibCalls). Windows has snprintf by the name _snprintf, which the
+# loader knows.
 MEMORY = _words(
     """
-    memcpy memmove memset memcmp memchr bcmp strlen strcmp strncmp malloc calloc realloc free
-    aligned_alloc posix_memalign abort exit abs labs llabs printf puts putchar fflush
+    memcpy memmove memset memcmp memchr strlen strcmp strncmp malloc calloc realloc free
+    abort exit abs labs llabs printf snprintf puts putchar fflush
     """
 )
 
-# What LLVM adds by itself on macOS (facts/platforms.md), names as C spells them.
-MACOS = _words(
-    """
-    bzero __bzero memset_pattern4 memset_pattern8 memset_pattern16 __sincos_stret
-    __sincosf_stret __exp10 __exp10f
-    """
-)
+# What only some systems have, most of it for LLVM's own calls there (facts/platforms.md). Names as
+# C spells them.
+_POSIX = _words("bcmp aligned_alloc posix_memalign")
+OF_SYSTEM = {
+    "linux": _POSIX | _words("sincos sincosf exp10 exp10f roundeven roundevenf"),
+    "macos": _POSIX
+    | _words(
+        """
+        bzero __bzero memset_pattern4 memset_pattern8 memset_pattern16 __sincos_stret
+        __sincosf_stret __exp10 __exp10f
+        """
+    ),
+    "windows": frozenset[str](),
+}
 
 
 def is_bindable(name: str, os: str) -> bool:
@@ -64,11 +71,14 @@ def is_bindable(name: str, os: str) -> bool:
     """
     if name.startswith(_PREFIXES) or name in MATH or name in MEMORY or name in THREADING:
         return True
-    return os == "macos" and name in MACOS
+    return name in OF_SYSTEM[os]
 
 
-def why_not(name: str) -> str:
-    """What is known of a name that `is_bindable` refuses, for the message."""
+def why_not(name: str, os: str) -> str:
+    """What is known of a name that `is_bindable` refuses on that system, for the message."""
+    elsewhere = [system for system, names in OF_SYSTEM.items() if name in names]
+    if elsewhere:
+        return f"only {' and '.join(elsewhere)} have it, not {os}"
     known = {
         "ti3": "it divides or multiplies 128-bit integers",
         "hf2": "it converts to half precision",

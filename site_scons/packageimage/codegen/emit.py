@@ -104,9 +104,15 @@ def _prepare(
     # internal definitions that nothing refers to behind, which is how entries that are not
     # cloned disappear: llvmlite cannot delete a body.
     module = empty_module(
-        target_machine, _entry_table([symbols[entry] for entry in entries], partition, target_index)
+        target_machine,
+        _entry_table(
+            [symbols[entry] for entry in entries], partition, target_index, machine.hidden
+        ),
     )
     module.link_in(source)
+    if not machine.hides_symbols:
+        for value in (*module.functions, *module.global_variables):
+            value.visibility = ll.Visibility.default
     module.verify()
     return module, target_machine
 
@@ -191,14 +197,14 @@ def _settle_functions(
     return symbols
 
 
-def _entry_table(symbols: Sequence[str], partition: int, target_index: int) -> str:
+def _entry_table(symbols: Sequence[str], partition: int, target_index: int, hidden: str) -> str:
     """IR of the entry table: a pointer an entry, and one null where there is none."""
     pointers = [f"ptr {global_name(symbol)}" for symbol in symbols] or ["ptr null"]
     declarations = "".join(
-        f"declare hidden void {global_name(symbol)}()\n" for symbol in dict.fromkeys(symbols)
+        f"declare {hidden}void {global_name(symbol)}()\n" for symbol in dict.fromkeys(symbols)
     )
     return (
-        f"{global_name(entries_symbol(partition, target_index))} = hidden constant "
+        f"{global_name(entries_symbol(partition, target_index))} = {hidden}constant "
         f"[{len(pointers)} x ptr] [{', '.join(pointers)}]\n{declarations}"
     )
 

@@ -47,6 +47,20 @@ class Machine:
     size_level: int = 0  # 0, 1 = optsize (-Os), 2 = minsize (-Oz)
     abi: str = ""
 
+    @property
+    def hides_symbols(self) -> bool:
+        """Whether its object format has hidden symbols.
+
+        COFF exports what is named for export and nothing else. LLVM says "hidden" there through
+        a directive that LLD knows only from version 15 on.
+        """
+        return "-windows-" not in self.triple
+
+    @property
+    def hidden(self) -> str:
+        """What IR says of a symbol that stays inside the image."""
+        return "hidden " if self.hides_symbols else ""
+
 
 def machine_for(platform: Platform, target: CPUTarget, flags: CacheFlags) -> Machine:
     """The machine of one CPU target.

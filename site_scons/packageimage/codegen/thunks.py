@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from packageimage.model.platform import Platform
 
+from . import windows
 from .llvm import baseline_machine, empty_module, global_name, open_machine
 from .slots import (
     BITCODE_SYMBOL,
@@ -28,28 +29,6 @@ from .slots import (
 
 MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 TABLE_VERSION = 1
-_WINDOWS_ENTRY = "_DllMainCRTStartup"
-# Probes the stack for frames above a page. It takes its size in rax, which a Win64 thunk would
-# overwrite, so it has a body of its own: what compiler-rt's chkstk.S does, as bytes, since
-# llvmlite can only assemble for its host.
-_STACK_PROBE = "___chkstk_ms"
-_STACK_PROBE_CODE = bytes.fromhex(
-    "51"  # push rcx
-    "50"  # push rax
-    "483d00100000"  # cmp rax, 0x1000
-    "488d4c2418"  # lea rcx, [rsp + 24]
-    "7218"  # jb last
-    "4881e900100000"  # page: sub rcx, 0x1000
-    "488509"  # test [rcx], rcx
-    "482d00100000"  # sub rax, 0x1000
-    "483d00100000"  # cmp rax, 0x1000
-    "77e8"  # ja page
-    "4829c1"  # last: sub rcx, rax
-    "488509"  # test [rcx], rcx
-    "58"  # pop rax
-    "59"  # pop rcx
-    "c3"  # ret
-)
 
 
 @dataclass(frozen=True)
@@ -65,7 +44,16 @@ class Table:
 
 def provided_names(platform: Platform) -> frozenset[str]:
     """Names that the thunk object defines with a body of its own on *platform*."""
-    return frozenset({_STACK_PROBE} if platform.object_format == "coff" else ())
+    return windows.provided_names(platform.arch) if _is_windows(platform) else frozenset()
+
+
+def called_names(platform: Platform, wanted: Iterable[str]) -> frozenset[str]:
+    """Names that those bodies call, of the ones that are *wanted*."""
+    return windows.called_names(wanted) if _is_windows(platform) else frozenset()
+
+
+def _is_windows(platform: Platform) -> bool:
+    return platform.object_format == "coff"
 
 
 def slot_names(undefined: Iterable[str]) -> tuple[str, ...]:
@@ -78,31 +66,33 @@ def thunk_ir(slots: tuple[str, ...], table: Table, platform: Platform) -> str:
 
     Names are what the IR of the code objects calls them, without Mach-O's underscore.
     """
+    hidden = baseline_machine(platform).hidden
     count = max(len(slots), 1)
     lines = [
-        f"{global_name(SLOTS_SYMBOL)} = hidden global [{count} x ptr] zeroinitializer, align 16"
+        f"{global_name(SLOTS_SYMBOL)} = {hidden}global [{count} x ptr] zeroinitializer, align 16"
     ]
-    for index, name in enumerate(slots):
-        address = f"getelementptr (i8, ptr {global_name(SLOTS_SYMBOL)}, i64 {8 * index})"
+    addresses = {
+        name: f"getelementptr (i8, ptr {global_name(SLOTS_SYMBOL)}, i64 {8 * index})"
+        for index, name in enumerate(slots)
+    }
+
+    def load(name: str) -> str:
+        return f"load ptr, ptr {addresses[name]}, !invariant.load !0"
+
+    for name, address in addresses.items():
         if is_slot(name):
-            lines.append(f"{global_name(name)} = hidden alias ptr, ptr {address}")
+            lines.append(f"{global_name(name)} = {hidden}alias ptr, ptr {address}")
         else:
             lines.append(
-                f'define hidden void {global_name(name)}(...) "thunk" {{\n'
-                f"  %f = load ptr, ptr {address}, !invariant.load !0\n"
+                f'define {hidden}void {global_name(name)}(...) "thunk" {{\n'
+                f"  %f = {load(name)}\n"
                 "  musttail call void (...) %f(...)\n"
                 "  ret void\n"
                 "}"
             )
     lines.extend(_table_ir(len(slots), table, platform))
-    if platform.object_format == "coff":
-        # A DLL's entry point; the MinGW runtime that has the usual one is not linked in.
-        lines.append(f"define hidden i32 @{_WINDOWS_ENTRY}(ptr, i32, ptr) {{\n  ret i32 1\n}}")
-        code = "".join(f"\\{byte:02X}" for byte in _STACK_PROBE_CODE)
-        lines.append(
-            f"@{_STACK_PROBE} = hidden constant [{len(_STACK_PROBE_CODE)} x i8] "
-            f'c"{code}", section ".text", align 16'
-        )
+    if _is_windows(platform):
+        lines.extend(windows.bodies(platform.arch, slots, load))
     lines.append("!0 = !{}")
     return "\n".join(lines) + "\n"
 
@@ -116,19 +106,20 @@ def thunk_object(slots: tuple[str, ...], table: Table, platform: Platform) -> by
 
 
 def _table_ir(n_slots: int, table: Table, platform: Platform) -> list[str]:
+    hidden = baseline_machine(platform).hidden
     objects = [
         entries_symbol(partition, target)
         for target in range(table.n_targets)
         for partition in range(table.n_partitions)
     ]
     pointers = [f"ptr {global_name(name)}" for name in objects] or ["ptr null"]
-    lines = [f"{global_name(name)} = external hidden constant ptr" for name in objects]
+    lines = [f"{global_name(name)} = external {hidden}constant ptr" for name in objects]
     lines.append(
-        f"{global_name(ENTRIES_SYMBOL)} = hidden constant "
+        f"{global_name(ENTRIES_SYMBOL)} = {hidden}constant "
         f"[{len(pointers)} x ptr] [{', '.join(pointers)}]"
     )
     lines.extend(
-        f"{global_name(name)} = external hidden constant i8"
+        f"{global_name(name)} = external {hidden}constant i8"
         for name in (HEADER_SYMBOL, METHODS_SYMBOL, BITCODE_SYMBOL)
     )
     fields = [
@@ -147,7 +138,7 @@ def _table_ir(n_slots: int, table: Table, platform: Platform) -> list[str]:
         f"i64 {table.bitcode_size}",
     ]
     types = ", ".join(field.split()[0] for field in fields)
-    exported = "dllexport " if platform.object_format == "coff" else ""
+    exported = "dllexport " if _is_windows(platform) else ""
     lines.append(
         f"{global_name(TABLE_SYMBOL)} = {exported}constant {{ {types} }} "
         f"{{ {', '.join(fields)} }}, align 16"

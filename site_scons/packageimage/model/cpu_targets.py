@@ -253,7 +253,7 @@ def _check_cpu(text: str, name: _Token, table: CPUTable) -> None:
         message = f"{word!r} is not a CPU of {table.arch}"
         for other in ARCHITECTURES:
             if other != table.arch and word in cpu_table(other).cpus:
-                article = "an" if other[0] in "aeiou" else "a"
+                article = "an" if other[0] in "aeioux" else "a"
                 message = f"{word} is {article} {other} CPU; expected a CPU of {table.arch}"
                 break
         else:

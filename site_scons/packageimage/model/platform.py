@@ -13,7 +13,8 @@ class Platform(Record):
     """One platform.
 
     triple: LLVM's. object_format: "elf", "macho" or "coff". arch: the CPU tables' name,
-    "x86_64" or "aarch64" (also where Apple says arm64). os: "linux", "macos" or "windows".
+    "x86_64", "aarch64" (also where Apple and Microsoft say arm64) or "riscv64". os: "linux",
+    "macos" or "windows".
     image_suffix: differs from an extension module's suffix, or `import mod` would take
     `mod.so` beside `mod.py` for the module.
     """
@@ -29,42 +30,35 @@ class Platform(Record):
         return self.name
 
 
+_SUFFIXES = {"elf": ".pkgimage.so", "macho": ".pkgimage.dylib", "coff": ".pkgimage.dll"}
+
+# name, LLVM's triple, object format, architecture.
 # macOS 11.0: newer dyld rejects a dylib that needs no library when it is stamped 13 or later, and
 # arm64 Macs start with 11. Windows is MinGW's ABI because images are linked with LLD's MinGW
 # driver (facts/platforms.md).
+_TABLE = (
+    ("linux-aarch64", "aarch64-unknown-linux-gnu", "elf", "aarch64"),
+    ("linux-riscv64", "riscv64-unknown-linux-gnu", "elf", "riscv64"),
+    ("linux-x86_64", "x86_64-unknown-linux-gnu", "elf", "x86_64"),
+    ("macos-arm64", "arm64-apple-macosx11.0.0", "macho", "aarch64"),
+    ("macos-x86_64", "x86_64-apple-macosx11.0.0", "macho", "x86_64"),
+    ("windows-arm64", "aarch64-pc-windows-gnu", "coff", "aarch64"),
+    ("windows-x86_64", "x86_64-pc-windows-gnu", "coff", "x86_64"),
+)
+
 PLATFORMS: dict[str, Platform] = {
-    platform.name: platform
-    for platform in (
-        Platform(
-            "linux-aarch64", "aarch64-unknown-linux-gnu", "elf", "aarch64", "linux", ".pkgimage.so"
-        ),
-        Platform(
-            "linux-x86_64", "x86_64-unknown-linux-gnu", "elf", "x86_64", "linux", ".pkgimage.so"
-        ),
-        Platform(
-            "macos-arm64",
-            "arm64-apple-macosx11.0.0",
-            "macho",
-            "aarch64",
-            "macos",
-            ".pkgimage.dylib",
-        ),
-        Platform(
-            "macos-x86_64",
-            "x86_64-apple-macosx11.0.0",
-            "macho",
-            "x86_64",
-            "macos",
-            ".pkgimage.dylib",
-        ),
-        Platform(
-            "windows-x86_64", "x86_64-pc-windows-gnu", "coff", "x86_64", "windows", ".pkgimage.dll"
-        ),
-    )
+    name: Platform(name, triple, form, arch, name.partition("-")[0], _SUFFIXES[form])
+    for name, triple, form, arch in _TABLE
 }
 
 _OS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
-_ARCH = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+_ARCH = {
+    "x86_64": "x86_64",
+    "amd64": "x86_64",
+    "aarch64": "aarch64",
+    "arm64": "aarch64",
+    "riscv64": "riscv64",
+}
 
 
 def platform_named(name: str) -> Platform:
@@ -75,6 +69,19 @@ def platform_named(name: str) -> Platform:
         raise PackageImageError(
             f"platform must be one of {', '.join(PLATFORMS)}, found {name!r}"
         ) from None
+
+
+def platforms_named(names: str) -> tuple[Platform, ...]:
+    """The platforms of a text such as "linux-x86_64 macos-arm64" or "all", each once, in its order.
+
+    Commas separate as well. PackageImageError for an unknown name, and for none.
+    """
+    words = names.replace(",", " ").split()
+    if words == ["all"]:
+        return tuple(PLATFORMS.values())
+    if not words:
+        raise PackageImageError(f"expected a platform, one of {', '.join(PLATFORMS)}, found none")
+    return tuple(platform_named(word) for word in dict.fromkeys(words))
 
 
 def platform_of(sys_platform: str, machine: str, pointer_bits: int = 64) -> Platform:

@@ -13,7 +13,13 @@ from packageimage.codegen.data_object import data_object, frame_bitcode
 from packageimage.codegen.llvm import read_bitcode
 from packageimage.codegen.module_summary import summarise
 from packageimage.codegen.slots import clone_symbol, is_slot
-from packageimage.codegen.thunks import Table, provided_names, slot_names, thunk_object
+from packageimage.codegen.thunks import (
+    Table,
+    called_names,
+    provided_names,
+    slot_names,
+    thunk_object,
+)
 from packageimage.inspect.objects import undefined_symbols
 from packageimage.inspect.references import referring_functions
 from packageimage.model import header as headers
@@ -134,13 +140,16 @@ def _slots(
     for data in objects:
         for symbol in undefined_symbols(data):
             wanted.setdefault(_c_name(symbol, platform), []).append(data)
-    names = slot_names(name for name in wanted if name not in here)
+    names = slot_names(
+        [*(name for name in wanted if name not in here), *called_names(platform, wanted)]
+    )
     for name in names:
         if not is_slot(name) and not is_bindable(name, platform.os):
-            users = _users(name, wanted[name], manifest, bitcode)
+            users = _users(name, wanted.get(name, []), manifest, bitcode)
             raise PackageImageError(
                 f"{', '.join(users) or 'the image'}: expected only calls that an image can "
-                f"bind, found {name!r}: {why_not(name)}; leave the function out of the image"
+                f"bind, found {name!r}: {why_not(name, platform.os)}; leave the function out of "
+                "the image"
             )
     return names
 

@@ -23,10 +23,14 @@ from pathlib import Path
 from packageimage.model.errors import PackageImageError, one_line
 
 OUTPUT = "{output}"
-"""The word of the command that stands for the output's name; `lld_flavors.flavor` writes it."""
+"""What stands for the output's path in the command; `lld_flavors.flavor` writes it."""
+
+OUTPUT_NAME = "{name}"
+"""The same for its file name: Mach-O files hold it."""
 
 VERBOSE_VARIABLE = "PKGIMAGE_VERBOSE_LINKING"
 
+_ZIG_CACHES = ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")
 _NO_SPACE_TEXTS = ("No space left on device", "There is not enough space on the disk")
 # LLD writes through a mapping of a sparse file; where the disk is full, the kernel answers that
 # with SIGBUS (seen with LLD 14, 19 and 22, which say nothing of a disk).
@@ -39,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "command",
         nargs="+",
         metavar="LLD-COMMAND",
-        help=f"after --: LLD and its arguments, with the word {OUTPUT} before the inputs",
+        help=f"after --: LLD and its arguments, with {OUTPUT} before the inputs",
     )
 
 
@@ -59,12 +63,13 @@ def run(args: argparse.Namespace) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(failed, ignore_errors=True)  # of an earlier failure
         with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
-            # The file's own name, in a folder of its own: PE and Mach-O files hold their name.
+            # The file's own name, in a folder of its own: PE and Mach-O files hold their name, and
+            # some forms of LLD write further files beside it.
             temporary = Path(folder, output.name)
             words = command.words_for(str(temporary), verbose)
             if verbose:
                 print(shlex.join(words), file=sys.stderr, flush=True)
-            code, said = _run(words)
+            code, said = _run(words, folder)
             if code == 0 and temporary.is_file():
                 if said:
                     sys.stderr.write(said)
@@ -84,21 +89,40 @@ def run(args: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class LinkCommand:
-    """LLD's command line with the word {output}. Pure but for `inputs`, which looks at files."""
+    """LLD's command line with {output} in it. Pure but for `inputs`, which looks at files."""
 
     words: tuple[str, ...]
 
     def check(self) -> None:
-        """Raises PackageImageError unless the word for the output stands there once."""
-        if self.words.count(OUTPUT) != 1:
+        """Raises PackageImageError unless the output stands there once."""
+        count = sum(word.count(OUTPUT) for word in self.words)
+        if count != 1:
             raise PackageImageError(
-                f"the link command must hold the word {OUTPUT} once, "
-                f"found it {self.words.count(OUTPUT)} times in: {one_line(shlex.join(self.words))}"
+                f"the link command must hold {OUTPUT} once, "
+                f"found it {count} times in: {one_line(shlex.join(self.words))}"
             )
 
+    @property
+    def _split(self) -> int:
+        """Where the words after the output's name begin; lld-link has it in one with -out:."""
+        return 1 + next(number for number, word in enumerate(self.words) if OUTPUT in word)
+
+    def options_for(self, output: str) -> list[str]:
+        """The command, its options and the output's name."""
+        name = os.path.basename(output)
+        words = self.words[: self._split]
+        return [word.replace(OUTPUT, output).replace(OUTPUT_NAME, name) for word in words]
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """The inputs, and whatever a user put among them."""
+        return self.words[self._split :]
+
     def words_for(self, output: str, verbose: bool = False) -> list[str]:
-        words = [output if word == OUTPUT else word for word in self.words]
-        return [*words, "--verbose"] if verbose else words
+        words = [*self.options_for(output), *self.rest]
+        if verbose:
+            words.append("-verbose" if f"-out:{OUTPUT}" in self.words else "--verbose")
+        return words
 
     def inputs(self) -> dict[str, str]:
         """The words that are input files, each with the name it is kept under.
@@ -106,18 +130,15 @@ class LinkCommand:
         Only words after {output}: "gnu" may well be a file here, too. The number keeps inputs of
         one name from different folders apart and in their order.
         """
-        after = self.words[self.words.index(OUTPUT) + 1 :]
-        files = [word for word in dict.fromkeys(after) if os.path.isfile(word)]
+        files = [word for word in dict.fromkeys(self.rest) if os.path.isfile(word)]
         return {word: f"{n:03d}-{os.path.basename(word)}" for n, word in enumerate(files)}
 
 
 def repeat_script(command: LinkCommand, output_name: str, kept: dict[str, str]) -> str:
     """A shell script that links the kept inputs again, from whatever folder it is run in."""
-    at = command.words.index(OUTPUT)
     words = [
-        *command.words[:at],
-        output_name,
-        *(f"inputs/{kept[word]}" if word in kept else word for word in command.words[at + 1 :]),
+        *command.options_for(output_name),
+        *(f"inputs/{kept[word]}" if word in kept else word for word in command.rest),
     ]
     return (
         "#!/bin/sh\n"
@@ -127,11 +148,17 @@ def repeat_script(command: LinkCommand, output_name: str, kept: dict[str, str]) 
     )
 
 
-def _run(words: Sequence[str]) -> tuple[int, str]:
-    """Run LLD: its exit code and what it said on both channels."""
+def _run(words: Sequence[str], folder: str) -> tuple[int, str]:
+    """Run LLD: its exit code and what it said on both channels.
+
+    folder: for what it writes beside its output.
+    """
+    # Zig looks for a home folder to keep a cache in, and SCons' commands have none.
+    caches = {name: os.path.join(folder, "zig") for name in _ZIG_CACHES}
     try:
         done = subprocess.run(
             words,
+            env=caches | os.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
