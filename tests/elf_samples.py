@@ -76,10 +76,11 @@ LINKERS = ("lld", "ld.lld-14", "lld-19", "ziglang")
 def linker_named(name: str):
     """That LLD, or None when this machine has none of that name."""
     from packageimage.model.errors import PackageImageError
+    from site_tools.lld_flavors import kinds_for
     from site_tools.lld_flavors.detect import find_linker
 
     try:
-        return find_linker({**os.environ, "PKGIMAGE_LLD": name})
+        return find_linker({**os.environ, "PKGIMAGE_LLD": name}, kinds_for("elf"))
     except PackageImageError:
         if name == "ziglang" or shutil.which(name) is None:
             return None
@@ -101,7 +102,7 @@ def link(
     """
     import pytest
     from packageimage.model.platform import PLATFORMS
-    from site_tools.lld_flavors import flavor_for
+    from site_tools.lld_flavors import flavor_named
 
     found = linker_named(linker)
     if found is None:
@@ -110,7 +111,9 @@ def link(
     for name, content in objects.items():
         (folder / name).write_bytes(content)
     output = folder / "image.so"
-    command = flavor_for("elf").command(found, PLATFORMS[platform], list(objects), str(output))
+    command = flavor_named("elf").command(
+        found, PLATFORMS[platform], list(objects), str(output)
+    )
     command = [word for word in command if word not in drop]
     subprocess.run([*command, *add], cwd=folder, check=True, capture_output=True)
     return output

@@ -6,14 +6,15 @@
 `PackageImage(target, source)` makes the image of one package and returns its two published files,
 image and header. The source is a package's folder, a module's file, or the name of an installed
 package; without one, what the target is called. Intermediate files go to `<target>.pkgimage/`.
-Keyword arguments: workload (files that are run, so that what they compile is kept), cpu_targets,
-flags, platform, depot, partitions, path (further folders for `sys.path`), and construction
+Keyword arguments: workload (files that are run, so that what they compile is kept), platforms,
+cpu_targets, flags, depot, partitions, path (further folders for `sys.path`), and construction
 variables.
 
-flags and cpu_targets may be lists: an image is made for each pair of them, and the files of all are
-returned. Calls with one target and other flags or CPU targets share what is the same. A package
-whose sources import another package of the same build is made after it, in whatever order they are
-named.
+platforms, flags and cpu_targets may be lists: an image is made for each combination, and the files
+of all are returned. cpu_targets may also be a dictionary by platform or architecture. Calls with
+one target and other platforms, flags or CPU targets share what is the same: the package is run
+once. A package whose sources import another package of the same build is made after it, in whatever
+order they are named.
 
 Each stage is a Builder with construction variables in SCons' pattern: PackageImageSerialize,
 -Entries, -Codegen, -Data, -Link, -Verify, and PKGIMAGESERIALIZE, PKGIMAGESERIALIZEFLAGS,
@@ -57,18 +58,19 @@ def package_image(
     workload=(),
     cpu_targets=None,
     flags=None,
-    platform=None,
+    platforms=None,
     depot=None,
     partitions=None,
     path=(),
     **overrides,
 ):
     """The pseudo-builder PackageImage; see the module's text."""
-    if overrides:
-        env = env.Clone(**overrides)
     try:
+        _check_names(overrides)
+        if overrides:
+            env = env.Clone(**overrides)
         request = read_request(
-            env, target, source, workload, cpu_targets, flags, platform, depot, partitions, path
+            env, target, source, workload, cpu_targets, flags, platforms, depot, partitions, path
         )
         return add_images(env, request, _HERE)
     except TargetHelp as listing:
@@ -80,3 +82,14 @@ def package_image(
         sys.stdout.flush()
         print(f"pkgimage: error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _check_names(overrides):
+    """Construction variables are in capitals: what is not is a mistyped argument."""
+    for name in overrides:
+        if name != name.upper():
+            expected = "workload, platforms, cpu_targets, flags, depot, partitions or path"
+            raise PackageImageError(
+                f"PackageImage: expected the argument {expected}, or a construction variable, "
+                f"found {name}"
+            )

@@ -7,10 +7,14 @@ import sys
 
 import pytest
 from packageimage.model.errors import PackageImageError
+from site_tools.lld_flavors import kinds_for
 from site_tools.lld_flavors.detect import find_linker, ranked_names
 from site_tools.lld_flavors.linker import Linker, parse_version
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the fakes are shell scripts")
+
+
+ELF = kinds_for("elf")
 
 
 class Fakes:
@@ -54,11 +58,14 @@ class Fakes:
             f'echo "LLD {version} (compatible with GNU linkers)"',
         )
 
-    def find(self, named=""):
+    def plain(self, name, version, folder="bin"):
+        return self._on_path(folder, name, f'[ "$1" = "--version" ] && echo "Debian LLD {version}"')
+
+    def find(self, named="", kinds=ELF):
         environ = {"PATH": os.pathsep.join([*self.folders, str(self.root / "absent")])}
         if named:
             environ["PKGIMAGE_LLD"] = str(named)
-        return find_linker(environ, self.python)
+        return find_linker(environ, kinds, self.python)
 
     def _on_path(self, folder, name, body):
         path = self.script(folder, name, body)
@@ -142,6 +149,18 @@ def test_the_variable_may_name_zig_itself(fakes):
     assert fakes.find("zig") == Linker("zig", (path,), (21, 1, 0))
 
 
+@pytest.mark.parametrize(
+    ("name", "object_format"),
+    [("ld64.lld", "macho"), ("lld-link", "coff"), ("lld-link-19", "coff")],
+)
+def test_forms_for_one_format_are_found_for_it_alone(fakes, name, object_format):
+    path = fakes.plain(name, "19.1.7")
+    linker = fakes.find(kinds=kinds_for(object_format))
+    assert linker == Linker(name.removesuffix("-19"), (path,), (19, 1, 7))
+    with pytest.raises(PackageImageError, match="linking needs LLD 14 or newer"):
+        fakes.find()
+
+
 INSTALL = (
     "; install LLD 14 or newer (Debian: apt install lld; macOS: brew install lld), "
     "or run: pip install ziglang; or set PKGIMAGE_LLD to its path"
@@ -205,7 +224,17 @@ def test_the_variable_names_another_machines_program(fakes):
 
 def test_ranking_is_by_name_alone_and_knows_its_names():
     names = ["ld.lld-9", "lld-14", "ld.lld", "lld-link", "lld-19", "lld", "ld", "lldb", "lld-x"]
-    assert ranked_names(names) == ["lld", "lld-19", "lld-14", "ld.lld", "ld.lld-9"]
+    names += ["ld64.lld-19", "lld-link-19"]
+    assert ranked_names(names) == [
+        "lld",
+        "lld-19",
+        "lld-14",
+        "ld.lld",
+        "ld.lld-9",
+        "ld64.lld-19",
+        "lld-link",
+        "lld-link-19",
+    ]
     assert ranked_names(["ld.lld.exe", "lld-19.exe", "lld.exe"]) == [
         "lld.exe",
         "lld-19.exe",
@@ -222,7 +251,7 @@ def test_ranking_is_by_name_alone_and_knows_its_names():
         ("Ubuntu LLD 18.1.3 (compatible with GNU linkers)", (18, 1, 3)),
         ("LLD 15.0.0 (https://x/llvm.git 1a2b) (compatible with GNU linkers)", (15, 0, 0)),
         ("LLD 17 (compatible with GNU linkers)", None),
-        ("LLD 19.1.7", None),  # lld-link, wasm-ld
+        ("LLD 19.1.7", None),  # lld-link, ld64.lld, wasm-ld
         ("mold 2.30.0 (compatible with GNU ld)", None),
         ("GNU ld (GNU Binutils for Debian) 2.40", None),
         ("lld is a generic driver.", None),
@@ -235,6 +264,6 @@ def test_versions(output, version):
 
 def test_this_interpreters_wheel_is_found():
     pytest.importorskip("ziglang")
-    linker = find_linker({"PATH": "", "PKGIMAGE_LLD": "ziglang"})
+    linker = find_linker({"PATH": "", "PKGIMAGE_LLD": "ziglang"}, ELF)
     assert linker.kind == "zig"
     assert linker.command[0] == sys.executable

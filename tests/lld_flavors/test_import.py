@@ -14,7 +14,7 @@ SITE_SCONS = Path(__file__).resolve().parents[2] / "site_scons"
 SHOW = (
     "from packageimage.flavors import lld_flavors; "
     "print(lld_flavors().__name__, lld_flavors('detect').WHEEL, "
-    "lld_flavors().flavor_for('elf').object_format)"
+    "lld_flavors().flavor_named('elf').object_format)"
 )
 
 

@@ -105,7 +105,7 @@ def test_a_platform_of_another_format_is_refused_in_one_line(scons):
         "            PKGIMAGEPLATFORM='macos-arm64')\n"
     )
     assert done.returncode == 2
-    assert "tool lld_flavors.elf links elf, found platform macos-arm64 (macho)" in done.stderr
+    assert "this flavor links elf, found platform macos-arm64 (macho)" in done.stderr
 
 
 def test_the_shells_variable_is_heard(scons):
@@ -121,10 +121,10 @@ def test_exists_and_the_library_inside_scons(scons):
         "env = Environment(tools=['lld_flavors.elf'], ENV={'PATH': PATH},\n"
         "                  PKGIMAGEPLATFORM='linux-x86_64')\n"
         "from SCons.Tool import Tool\n"
-        "from lld_flavors import flavor_for  # its folder left sys.path with the tool's file\n"
+        "from lld_flavors import flavor_named  # its folder left sys.path with the tool's file\n"
         "tool = Tool('lld_flavors.elf')\n"
         "gone = Environment(tools=[], ENV={'PATH': '', 'PKGIMAGE_LLD': 'absent'})\n"
-        "print(tool.exists(env), tool.exists(gone), flavor_for('elf').object_format)\n"
+        "print(tool.exists(env), tool.exists(gone), flavor_named('elf').object_format)\n"
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "True False elf"

@@ -12,7 +12,7 @@ import pytest
 from elf_samples import LINKERS, compile_ir, image_ir, link, linker_named
 from packageimage.model.platform import PLATFORMS
 from packageimage.stages.link import LinkCommand, repeat_script
-from site_tools.lld_flavors import flavor_for
+from site_tools.lld_flavors import flavor_named
 
 # Exported, or --gc-sections would drop it and what it asks for.
 ASKS = "declare void @nobody()\ndefine void @asks() { call void @nobody() ret void }"
@@ -42,7 +42,7 @@ def elf_command(*inputs, linker="ziglang", platform="linux-x86_64"):
     found = linker_named(linker)
     if found is None:
         pytest.skip(f"{linker} is not installed")
-    return flavor_for("elf").command(found, PLATFORMS[platform], inputs)
+    return flavor_named("elf").command(found, PLATFORMS[platform], inputs)
 
 
 def fake(folder, body):
@@ -159,7 +159,7 @@ def test_a_linker_that_is_not_there(stage, tmp_path):
 def test_the_output_is_named_once(stage, words):
     done = stage(*words)
     assert done.returncode == 2
-    assert "must hold the word {output} once, found it" in done.stderr
+    assert "must hold {output} once, found it" in done.stderr
 
 
 @pytest.mark.parametrize("linker", LINKERS)

@@ -1,7 +1,8 @@
 """LLD's flavors: for each object format, which LLD links it and with which command line.
 
-A flavor is one small file named for its object format (`elf.py`); adding the file is all it takes
-to add the flavor, here and as a SCons tool (`env.Tool('lld_flavors.elf')`).
+A flavor is one small file named for its object format (`elf.py`), with a word behind where a
+format has a second one for other forms of LLD (`coff_link.py`). Adding the file is all it takes to
+add the flavor, here and as a SCons tool (`env.Tool('lld_flavors.elf')`).
 
 This package is imported under three names: `lld_flavors` by SCons, `site_tools.lld_flavors` in a
 checkout, `packageimage.site_tools.lld_flavors` from the wheel. So imports among its modules are
@@ -16,27 +17,64 @@ import pkgutil
 from packageimage.model.errors import PackageImageError
 
 from .flavor import Flavor
+from .linker import Kind, Linker
 
 _NOT_FLAVORS = frozenset({"detect", "flavor", "linker", "scons_tool"})
 
 
 def known_flavors() -> tuple[str, ...]:
-    """The object formats that can be linked, sorted."""
+    """The names of the flavors, sorted: a format's first one comes before its others."""
     names = {module.name for module in pkgutil.iter_modules(__path__)}
     return tuple(sorted(names - _NOT_FLAVORS))
 
 
-def flavor_for(object_format: str) -> Flavor:
-    """The flavor for `object_format` ('elf', ...).
-
-    Raises PackageImageError that names the known ones when there is none.
-    """
-    known = known_flavors()
-    if object_format not in known:
-        raise PackageImageError(
-            f"linking needs an LLD flavor for the object format, found none for "
-            f"{object_format!r}; this version links {', '.join(known)}"
-        )
-    flavor = importlib.import_module(f".{object_format}", __name__).FLAVOR
+def flavor_named(name: str) -> Flavor:
+    """The flavor in that file, one of `known_flavors`."""
+    flavor = importlib.import_module(f".{name}", __name__).FLAVOR
     assert isinstance(flavor, Flavor)
     return flavor
+
+
+def object_formats() -> tuple[str, ...]:
+    """The object formats that can be linked, sorted."""
+    return tuple(sorted({flavor_named(name).object_format for name in known_flavors()}))
+
+
+def flavors_for(object_format: str) -> dict[str, Flavor]:
+    """The flavors for `object_format` ('elf', ...) by name, in order of preference.
+
+    Raises PackageImageError that lists the known formats when there is none.
+    """
+    found = {name: flavor_named(name) for name in known_flavors()}
+    fitting = {name: known for name, known in found.items() if known.object_format == object_format}
+    if not fitting:
+        raise PackageImageError(
+            f"linking needs an LLD flavor for the object format, found none for "
+            f"{object_format!r}; this version links {', '.join(object_formats())}"
+        )
+    return fitting
+
+
+def kinds_for(object_format: str) -> tuple[Kind, ...]:
+    """The forms of LLD that can link that format. Raises PackageImageError for an unknown one."""
+    return tuple(kind for known in flavors_for(object_format).values() for kind in known.forms)
+
+
+def flavor_for(object_format: str, linker: Linker) -> tuple[str, Flavor]:
+    """The flavor with which `linker` links that format, and its name.
+
+    Raises PackageImageError when that form of LLD cannot link the format.
+    """
+    fitting = flavors_for(object_format)
+    for name, flavor in fitting.items():
+        if linker.kind in flavor.forms:
+            return name, flavor
+    raise unfit(object_format, linker)
+
+
+def unfit(object_format: str, linker: Linker) -> PackageImageError:
+    """What to say of a form of LLD that cannot link a format."""
+    return PackageImageError(
+        f"linking {object_format} needs LLD as {' or '.join(kinds_for(object_format))}, found "
+        f"{linker}; install LLVM's lld or set PKGIMAGE_LLD to its path"
+    )

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from packageimage.model.errors import PackageImageError, one_line
 
@@ -29,17 +29,26 @@ _QUESTIONS: dict[Kind, tuple[str, ...]] = {
     "lld": ("-flavor", "gnu"),
     "zig": ("ld.lld",),
 }
+# These say alike who they are; their names tell them apart.
+_NAMED: tuple[Kind, ...] = ("ld64.lld", "lld-link")
 
-_NAME = re.compile(r"(?P<form>lld|ld\.lld)(?:-(?P<version>\d+))?(?:\.exe)?", re.IGNORECASE)
+# In the order in which they are tried.
+_FORMS: tuple[Kind, ...] = ("lld", "ld.lld", *_NAMED)
+_NAME = re.compile(
+    rf"(?P<form>{'|'.join(map(re.escape, _FORMS))})(?:-(?P<version>\d+))?(?:\.exe)?", re.IGNORECASE
+)
 _PATIENCE = 60  # seconds; an LLD answers in 10 ms, a program that waits for input never does
 
 
-def find_linker(environ: Mapping[str, str], python: str = sys.executable) -> Linker:
+def find_linker(
+    environ: Mapping[str, str], kinds: Collection[Kind], python: str = sys.executable
+) -> Linker:
     """The LLD to use: of `$PKGIMAGE_LLD`, PATH and `python`'s `ziglang`, the first that fits.
 
-    What `$PKGIMAGE_LLD` names is used or refused, never passed over. On PATH the order is `lld`,
-    `lld-N` from the highest N, `ld.lld`, `ld.lld-N`; those that do not fit are passed over and
-    named in the error when none does.
+    kinds: the forms that will do. What `$PKGIMAGE_LLD` names is used or refused, never passed over;
+    it may be of another kind, which a flavor refuses then. On PATH the order is `lld`, `lld-N` from
+    the highest N, `ld.lld`, `ld.lld-N`, `ld64.lld`, `lld-link`; those that do not fit are passed
+    over and named in the error when none does.
 
     Raises PackageImageError that says what to install.
     """
@@ -49,18 +58,21 @@ def find_linker(environ: Mapping[str, str], python: str = sys.executable) -> Lin
     if named:
         return probe((_executable(named, environ),), environ)
     problems = []
-    candidates = [(path,) for path in linkers_on_path(environ.get("PATH", ""))]
-    for command in [*candidates, (python, "-m", WHEEL)]:
+    candidates = [(path,) for path in linkers_on_path(environ.get("PATH", ""), kinds)]
+    if "zig" in kinds:
+        candidates.append((python, "-m", WHEEL))
+    for command in candidates:
         try:
             return _probe(command, environ)
         except _Unfit as unfit:
             problems.append(f"{one_line(' '.join(command))} is {unfit}")
     raise PackageImageError(
-        f"linking needs LLD {OLDEST_VERSION} or newer, found {'; '.join(problems)}; {_INSTALL}"
+        f"linking needs LLD {OLDEST_VERSION} or newer, found {'; '.join(problems) or 'none'}; "
+        f"{_INSTALL}"
     )
 
 
-def linkers_on_path(search_path: str) -> list[str]:
+def linkers_on_path(search_path: str, kinds: Collection[Kind] = _FORMS) -> list[str]:
     """The executables on `search_path` (as in $PATH) that are called as an LLD is, best first."""
     found: dict[str, str] = {}
     for folder in filter(None, search_path.split(os.pathsep)):
@@ -70,7 +82,7 @@ def linkers_on_path(search_path: str) -> list[str]:
             continue
         for name in names:
             path = os.path.join(folder, name)
-            if _NAME.fullmatch(name) and os.path.isfile(path) and os.access(path, os.X_OK):
+            if _form_of(name) in kinds and os.path.isfile(path) and os.access(path, os.X_OK):
                 found.setdefault(name, path)
     return [found[name] for name in ranked_names(found)]
 
@@ -78,11 +90,18 @@ def linkers_on_path(search_path: str) -> list[str]:
 def ranked_names(names: Iterable[str]) -> list[str]:
     """Those of `names` that LLD goes by, in the order they are tried."""
 
-    def rank(match: re.Match[str]) -> tuple[bool, bool, int, str]:
+    def rank(match: re.Match[str]) -> tuple[int, bool, int, str]:
         version = match["version"]
-        return match["form"] != "lld", version is not None, -int(version or 0), match.string
+        form = match["form"].lower()
+        return _FORMS.index(form), version is not None, -int(version or 0), match.string
 
     return [match.string for match in sorted(filter(None, map(_NAME.fullmatch, names)), key=rank)]
+
+
+def _form_of(name: str) -> Kind | None:
+    """The form of LLD that is called `name`; None for other names."""
+    match = _NAME.fullmatch(name)
+    return next((form for form in _FORMS if match and match["form"].lower() == form), None)
 
 
 def probe(command: tuple[str, ...], environ: Mapping[str, str]) -> Linker:
@@ -105,9 +124,11 @@ class _Unfit(Exception):
 
 def _probe(command: tuple[str, ...], environ: Mapping[str, str]) -> Linker:
     first_answer = ""
-    for kind, question in _QUESTIONS.items():
+    form = _form_of(os.path.basename(command[0])) if len(command) == 1 else None
+    questions = {form: ()} if form in _NAMED else _QUESTIONS
+    for kind, question in questions.items():
         answer = _ask((*command, *question, "--version"), environ)
-        version = parse_version(answer)
+        version = parse_version(answer, gnu=form not in _NAMED)
         if version is None:
             first_answer = first_answer or answer.strip()
         elif version[0] < OLDEST_VERSION:

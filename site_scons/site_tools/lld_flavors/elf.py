@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packageimage.model.errors import PackageImageError
-
 from .flavor import Flavor
 from .scons_tool import scons_tool
 
 if TYPE_CHECKING:
     from packageimage.model.platform import Platform
 
-_EMULATIONS = {"x86_64": "elf_x86_64", "aarch64": "aarch64elf"}
+_EMULATIONS = {"x86_64": "elf_x86_64", "aarch64": "aarch64elf", "riscv64": "elf64lriscv"}
 
 
 class Elf(Flavor):
@@ -23,12 +21,7 @@ class Elf(Flavor):
         return ["-shared"]
 
     def machine_args(self, platform: Platform) -> list[str]:
-        if platform.arch not in _EMULATIONS:
-            raise PackageImageError(
-                f"linking ELF knows the machines {', '.join(_EMULATIONS)}, found {platform.arch}; "
-                "add its emulation to lld_flavors/elf.py"
-            )
-        return ["-m", _EMULATIONS[platform.arch]]
+        return ["-m", self.known_machine(platform, _EMULATIONS)]
 
     def reproducible_args(self) -> list[str]:
         # No -soname either: the file's name stays out of the file. LLD's default build id differs

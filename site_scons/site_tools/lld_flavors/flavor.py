@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .linker import Kind, Linker
 
 OUTPUT = "{output}"
-"""Stands for the output's name in a command line: the link stage links into another name first."""
+"""Stands for the output's path in a command line: the link stage links into another name first."""
+
+OUTPUT_NAME = "{name}"
+"""Stands for the output's file name."""
 
 
 class Flavor(ABC):
@@ -72,6 +75,10 @@ class Flavor(ABC):
         """Memory that should not be written to or executed is not."""
         return []
 
+    def fixup_args(self, linker: Linker) -> list[str]:
+        """How pointers are written for the system's loader to relocate."""
+        return []
+
     def table_args(self) -> list[str]:
         """Which tables the system's loader and unwinder get."""
         return []
@@ -87,6 +94,18 @@ class Flavor(ABC):
     def output_args(self, output: str) -> list[str]:
         return ["-o", output]
 
+    def known_machine(self, platform: Platform, names: Mapping[str, str]) -> str:
+        """What the linker calls the platform's architecture.
+
+        Raises PackageImageError for one that is not in `names`.
+        """
+        if platform.arch not in names:
+            raise PackageImageError(
+                f"linking {self.object_format} knows the machines {', '.join(names)}, found "
+                f"{platform.arch}; choose another platform"
+            )
+        return names[platform.arch]
+
     def flags(self, linker: Linker, platform: Platform) -> list[str]:
         """All that stands between the selection of the flavor and the output's name.
 
@@ -100,6 +119,7 @@ class Flavor(ABC):
             *self.reproducible_args(),
             *self.standalone_args(),
             *self.hardening_args(),
+            *self.fixup_args(linker),
             *self.table_args(),
             *self.dead_code_args(),
             *self.signing_args(),

@@ -6,20 +6,20 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["lld", "ld.lld", "zig"]
+Kind = Literal["lld", "ld.lld", "ld64.lld", "lld-link", "zig"]
 """The forms LLD comes in.
 
 lld: the multi-flavor driver, `lld -flavor NAME ...`. ld.lld: one that links ELF, and MinGW with
-`-m i386pep`. zig: the Zig compiler, `zig ld.lld ...`, `zig lld-link ...`; its `ld.lld` refuses
-`-m i386pep`.
+`-m i386pep`. ld64.lld: Mach-O. lld-link: PE. zig: the Zig compiler, `zig ld.lld ...`, `zig lld-link
+...`, and for Mach-O `zig cc ...`, a linker of Zig's own; its `ld.lld` refuses `-m i386pep`.
 """
 
 OLDEST_VERSION = 14
 """The oldest LLD whose command line and output are known to fit (facts/platforms.md)."""
 
-# The words in brackets set LLD's ELF personality (and the multi-flavor driver in it) apart from
-# lld-link and wasm-ld, which say "LLD 19.1.7" alone.
-_VERSION = re.compile(r"\bLLD (\d+)\.(\d+)(?:\.(\d+))?\S*(?: \(.*\))? \(compatible with GNU linker")
+_VERSION = re.compile(r"\bLLD (\d+)\.(\d+)(?:\.(\d+))?\S*")
+# What sets LLD's ELF personality, and the multi-flavor driver in it, apart from the others.
+_GNU = re.compile(_VERSION.pattern + r"(?: \(.*\))? \(compatible with GNU linker")
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,16 @@ class Linker:
         return f"LLD {self.version_text} ({' '.join(self.command)})"
 
 
-def parse_version(output: str) -> tuple[int, int, int] | None:
+def parse_version(output: str, gnu: bool = True) -> tuple[int, int, int] | None:
     """The version in what `ld.lld --version` prints; None when that was not said by an LLD.
+
+    gnu: whether it must be LLD's ELF personality, or the multi-flavor driver in it. ld64.lld,
+    lld-link and wasm-ld say "LLD 19.1.7" alone.
 
     Distributions prefix the line ("Debian LLD 14.0.6") and builds from source add the revision
     in brackets ("LLD 20.0.0 (https://... 1a2b3c) (compatible with GNU linkers)").
     """
-    found = _VERSION.search(output)
+    found = (_GNU if gnu else _VERSION).search(output)
     if found is None:
         return None
     major, minor, patch = found.groups(default="0")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from packageimage.model.errors import PackageImageError
@@ -28,7 +28,7 @@ from packageimage.remembered import Answer, remembered
 
 from .detect import VARIABLE, find_linker, linkers_on_path
 from .flavor import OUTPUT
-from .linker import Linker
+from .linker import Kind, Linker
 
 if TYPE_CHECKING:
     from .flavor import Flavor
@@ -63,7 +63,7 @@ def scons_tool(
     def exists(env: Environment) -> bool:
         """Whether an LLD that can link this format is there."""
         try:
-            flavor.selection(linker_of(env))
+            flavor.selection(linker_of(env, flavor.forms))
         except PackageImageError:
             return False
         return True
@@ -71,26 +71,26 @@ def scons_tool(
     return generate, exists
 
 
-def linker_of(env: Environment) -> Linker:
-    """The LLD that commands of `env` will find: by its own PATH, and by $PKGIMAGE_LLD of either
-    its own environment or, since SCons hides the shell's, the user's.
+def linker_of(env: Environment, kinds: Iterable[Kind]) -> Linker:
+    """The LLD of one of those kinds that commands of `env` will find: by its own PATH, and by
+    $PKGIMAGE_LLD of either its own environment or, since SCons hides the shell's, the user's.
 
     Raises PackageImageError.
     """
     environ = {str(name): str(value) for name, value in env["ENV"].items()}
     environ.setdefault(VARIABLE, os.environ.get(VARIABLE, ""))
-    return _found(tuple(sorted(environ.items())))
+    return _found(tuple(sorted(environ.items())), tuple(kinds))
 
 
 @functools.lru_cache
-def _found(environ: tuple[tuple[str, str], ...]) -> Linker:
+def _found(environ: tuple[tuple[str, str], ...], kinds: tuple[Kind, ...]) -> Linker:
     # An SConstruct makes many environments, one for each platform at least; LLD is asked once, and
     # not again until something changes where it was found or would have been.
     settings = [list(item) for item in environ if item[0].startswith(_TELLING)]
-    question = ["lld", sys.executable, os.getcwd(), settings]
+    question = ["lld", sys.executable, os.getcwd(), settings, list(kinds)]
 
     def ask() -> Answer:
-        linker = find_linker(dict(environ), sys.executable)
+        linker = find_linker(dict(environ), kinds, sys.executable)
         program, *more = linker.command
         search_path = dict(environ).get("PATH", "")
         # Those that were passed over may fit one day.
@@ -104,7 +104,7 @@ def _found(environ: tuple[tuple[str, str], ...]) -> Linker:
 
 
 def _variables(flavor: Flavor, env: Environment) -> Mapping[str, str | list[str]]:
-    linker = linker_of(env)
+    linker = linker_of(env, flavor.forms)
     return {
         "LLD": list(linker.command),
         "LLDVERSION": linker.version_text,
@@ -122,7 +122,7 @@ def _platform(flavor: Flavor, env: Environment) -> Platform:
     platform = platform_named(env.subst(str(named))) if named else host_platform()
     if platform.object_format != flavor.object_format:
         raise PackageImageError(
-            f"tool lld_flavors.{flavor.object_format} links {flavor.object_format}, found platform "
+            f"this flavor links {flavor.object_format}, found platform "
             f"{platform} ({platform.object_format}); set PKGIMAGEPLATFORM before loading the tool"
         )
     return platform
