@@ -40,7 +40,7 @@ env = Environment(
 if "lldflags" in ARGUMENTS:
     env["LLDFLAGS"] = ARGUMENTS["lldflags"]
 env.PrependENVPath("PYTHONPATH", ARGUMENTS.get("pythonpath", ""))
-env.PackageImage("kernels", "src/kernels", workload="src/workload.py", platform="linux-x86_64")
+env.PackageImage("kernels", "src/kernels", workload="src/workload.py", platforms="linux-x86_64")
 """
 
 FILES = {

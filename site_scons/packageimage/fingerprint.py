@@ -46,7 +46,7 @@ _VERSIONS = {
     "serialize": ("python", "numba", "llvmlite", "numpy"),
     "entries": (),
     "codegen": ("llvmlite",),
-    "data": ("python", "numba", "llvmlite", "numpy", "zlib"),
+    "data": ("python", "numba", "llvmlite", "numpy", "zlib", "pyelftools", "macholib"),
     "link": ("lld",),
     "verify": ("pyelftools", "macholib", "pefile"),
 }

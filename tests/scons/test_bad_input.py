@@ -17,9 +17,25 @@ MISTAKES = {
         "CPU targets, column 9: 'hasswell' is not a CPU of x86_64",
     ),
     "empty CPU": (f"{CALL}, cpu_targets=';')", "CPU targets, column 1: expected a CPU name"),
-    "platform": (f"{CALL}, platform='linux-sparc')", "platform must be one of linux-aarch64, "),
+    "a second platform": (
+        f"{CALL}, platforms=['linux-x86_64', 'beos'])",
+        "platform must be one of linux-aarch64, ",
+    ),
+    "CPU targets of a platform that there is not": (
+        f"{CALL}, cpu_targets={{'arm64': 'generic'}})",
+        "PKGIMAGE_CPU_TARGETS: expected platforms or architectures as keys, one of aarch64, ",
+    ),
+    "a CPU of another architecture": (
+        f"{CALL}, platforms='macos-arm64', cpu_targets='generic;haswell')",
+        "haswell is an x86_64 CPU; expected a CPU of aarch64",
+    ),
+    "an argument that there is not": (
+        f"{CALL}, platform='linux-x86_64')",
+        "PackageImage: expected the argument workload, platforms, cpu_targets, ",
+    ),
+    "platform": (f"{CALL}, platforms='linux-sparc')", "platform must be one of linux-aarch64, "),
     "native for another": (
-        f"{CALL}, platform='linux-aarch64', cpu_targets='native')",
+        f"{CALL}, platforms='linux-aarch64', cpu_targets='native')",
         "CPU target native is this machine's (x86_64), the platform is linux-aarch64;",
     ),
     "partitions": (f"{CALL}, partitions=0)", "PKGIMAGE_PARTITIONS must be 1 or more, or auto,"),

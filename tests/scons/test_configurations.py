@@ -46,7 +46,7 @@ SHARED = {
         ["serialize", "entries", *CODEGEN, *REST, "verify"],
     ),
     "platforms": (
-        [", cpu_targets='generic'", ", cpu_targets='generic', platform='linux-aarch64'"],
+        [", cpu_targets='generic'", ", cpu_targets='generic', platforms='linux-aarch64'"],
         ["serialize", "entries", CODEGEN[0], *REST, CODEGEN[0], *REST],
     ),
     "partitions": (
@@ -57,7 +57,7 @@ SHARED = {
         [", flags=['', 'opt-level=1'], cpu_targets=['generic', 'generic;haswell']"],
         ["serialize", "entries", *[*CODEGEN[:2], *REST, *REST] * 2],
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", SHARED)

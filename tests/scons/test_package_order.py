@@ -53,7 +53,7 @@ env = Environment(
     tools=["pkgimage"],
     PKGIMAGE_DEPOT="depot",
     PKGIMAGE_CPU_TARGETS="generic",
-    PKGIMAGE_PLATFORM="linux-x86_64",
+    PKGIMAGE_PLATFORMS="linux-x86_64",
     LLDVERSION="19",
     {FAKED}
     {SHOWN}
@@ -136,7 +136,7 @@ def test_the_reason_is_the_other_capture(several: Project) -> None:
         ("", "", True),
         (", flags='opt-level=1'", ", cpu_targets='haswell'", True),
         (", flags='check-bounds=yes'", "", False),
-        (", platform='linux-aarch64'", "", False),
+        (", platforms='linux-aarch64'", "", False),
     ],
 )
 def test_only_a_capture_of_the_same_kind_is_built_upon(

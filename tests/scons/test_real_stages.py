@@ -83,7 +83,7 @@ def twice(values):
 
 def test_an_image_that_is_built_upon_another(real: Project) -> None:
     real.write({"src/user/__init__.py": USER})
-    two = 'env.PackageImage("user", "src/user", platform="linux-x86_64")\n'
+    two = 'env.PackageImage("user", "src/user", platforms="linux-x86_64")\n'
     real.write(
         {"SConstruct": FILES["SConstruct"].replace("env.PackageImage(", f"{two}env.PackageImage(")}
     )

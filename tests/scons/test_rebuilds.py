@@ -129,7 +129,7 @@ def test_platforms_share_a_capture(project: Project) -> None:
 
 def test_two_targets_of_one_package(project: Project) -> None:
     second = SCONSTRUCT.splitlines()[-1].replace('"kernels"', '"quick/kernels"', 1)
-    second = second.replace("platform=", "flags='opt-level=1', platform=")
+    second = second.replace("platforms=", "flags='opt-level=1', platforms=")
     project.write({"SConstruct": f"{SCONSTRUCT}\n{second}\n"})
     assert sorted(project.build()) == sorted([*ALL, *ALL])
 

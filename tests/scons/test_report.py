@@ -107,7 +107,7 @@ def test_a_failed_build_tells_what_it_did(built: Project) -> None:
 
 def test_the_summary_as_a_construction_variable(project: Project) -> None:
     two = SCONSTRUCT.replace("env.PackageImage", "env['PKGIMAGE_SUMMARY'] = 1\nenv.PackageImage")
-    two = two.replace("platform=", "flags=['', 'opt-level=1'], platform=")
+    two = two.replace("platforms=", "flags=['', 'opt-level=1'], platforms=")
     cache = "CacheDir(Dir('#cache').abspath)\n"
     # A second environment with the tool: the option is there once.
     project.write({"SConstruct": f"{two}\n{cache}Environment(tools=['pkgimage'])\n"})

@@ -10,10 +10,10 @@ from SCons.Errors import UserError
 from SCons.Script import GetOption
 
 from packageimage.fingerprint import stage_fingerprint
-from packageimage.model.cpu_targets import CPUTarget, canonical_text
+from packageimage.flavors import lld_flavors
+from packageimage.model.cpu_targets import canonical_text
 from packageimage.model.errors import PackageImageError, one_line
-from packageimage.model.flags import CacheFlags
-from packageimage.model.platform import Platform
+from packageimage.model.platform import Platform, host_platform
 from packageimage.recipe import (
     CaptureFiles,
     ImageFiles,
@@ -24,7 +24,7 @@ from packageimage.recipe import (
 from packageimage.scons import report
 from packageimage.scons.captures import Capture, captures, check_order
 from packageimage.scons.nodes import Task, become_stage
-from packageimage.scons.requests import Request, is_installed, published_files
+from packageimage.scons.requests import Configuration, Request, is_installed, published_files
 from packageimage.scons.stages import settings
 from packageimage.scons.toolchain import toolchain
 
@@ -40,9 +40,7 @@ def add_images(env: Any, request: Request, flavors: str) -> list[Any]:
     flavors: the folder of the tools `lld_flavors`. Raises PackageImageError.
     """
     images = [
-        _Image(env, request, flavors, flags, targets)
-        for flags in request.flags
-        for targets in request.targets
+        _Image(env, request, flavors, configuration) for configuration in request.configurations
     ]
     for image in images:
         image.claim()
@@ -57,26 +55,28 @@ class _Image:
         env: Any,
         request: Request,
         flavors: str,
-        flags: CacheFlags,
-        targets: tuple[CPUTarget, ...],
+        configuration: Configuration,
     ) -> None:
         self._env = env
         self._request = request
         self._flavors = flavors
-        self._flags = flags
-        self._targets = targets
+        self._platform = configuration.platform
+        self._flags = configuration.flags
+        self._targets = configuration.targets
         self._toolchain = toolchain(env)
-        self._paths = published_files(env, request, self._toolchain.base, flags, targets)
+        self._paths = published_files(env, request, self._toolchain.base, configuration)
         self._common = {
             "PKGIMAGE_PACKAGE": request.package.name,
             "PKGIMAGE_PARTITIONS": request.partitions,
-            "PKGIMAGE_PLATFORM": str(request.platform),
+            "PKGIMAGE_PLATFORM": str(self._platform),
+            # For messages.
+            "_PKGIMAGEON": "" if self._platform == host_platform() else f" ({self._platform})",
         }
         self._tasks: list[Task] = []
 
     def claim(self) -> None:
         image = self._paths[0]
-        package, platform = self._request.package.name, self._request.platform
+        package, platform = self._request.package.name, self._platform
         if image in _published:
             raise PackageImageError(
                 f"two images of {package} for {platform} with the same flags and CPU targets in "
@@ -90,7 +90,7 @@ class _Image:
         capture = self._capture()
         files = ImageFiles(
             capture.files,
-            str(request.platform),
+            str(self._platform),
             codegen_flags(self._flags),
             canonical_text(targets),
         )
@@ -109,8 +109,8 @@ class _Image:
             PKGIMAGE_STAGETARGETS=canonical_text(targets),
             PKGIMAGE_STAGEFLAGS=str(self._flags),
         )
-        linker = _linker(env, request.platform, self._flavors)
-        linked = files.linked(request.platform.image_suffix.removeprefix(".pkgimage"))
+        linker = _linker(env, self._platform, self._flavors)
+        linked = files.linked(self._platform.image_suffix.removeprefix(".pkgimage"))
         (library,) = self._stage(
             "link",
             linked,
@@ -136,7 +136,7 @@ class _Image:
         report.add_image(
             env,
             report.Image(
-                name=f"{request.package.name} for {request.platform}",
+                name=f"{request.package.name} for {self._platform}",
                 flags=str(self._flags),
                 tasks=tuple(self._tasks),
                 manifest=capture.manifest.abspath,
@@ -186,7 +186,7 @@ class _Image:
                 "different sources, workloads or paths; give one of them a target in another "
                 "folder"
             )
-        capture.platforms.add(str(request.platform))
+        capture.platforms.add(str(self._platform))
         check_order()
         roots = [package.root] * (not is_installed(package.root))
         roots += [Path(node.abspath) for node in request.path]
@@ -261,17 +261,19 @@ class _Image:
 
 
 def _linker(env: Any, platform: Platform, flavors: str) -> Any:
-    """An environment with the platform's flavor of LLD."""
+    """An environment with the platform's flavor of LLD. Raises PackageImageError."""
     linker = env.Clone(PKGIMAGEPLATFORM=str(platform))
     try:
-        linker.Tool(f"lld_flavors.{platform.object_format}", toolpath=[flavors])
+        kinds = lld_flavors().kinds_for(platform.object_format)
+        found = lld_flavors("scons_tool").linker_of(env, kinds)
+        name, _ = lld_flavors().flavor_for(platform.object_format, found)
+        linker.Tool(f"lld_flavors.{name}", toolpath=[flavors])
+    except PackageImageError:
+        if GetOption("clean"):
+            return linker  # removing files takes no linker
+        raise
     except UserError as error:
         if isinstance(error.__cause__, PackageImageError):
-            if GetOption("clean"):
-                return linker  # removing files takes no linker
             raise error.__cause__ from None
-        raise PackageImageError(
-            f"platform {platform}: no flavor of LLD for {platform.object_format} here; choose "
-            "another platform"
-        ) from error
+        raise
     return linker

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from SCons.Util import flatten, is_List, is_Tuple
+from SCons.Util import flatten, is_Dict, is_List, is_Tuple
 
 from packageimage import depot as depots
 from packageimage.model.base_image import BaseImage
@@ -18,13 +18,26 @@ from packageimage.model.cpu_targets import (
 )
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import CacheFlags, parse_flags
-from packageimage.model.platform import Platform, host_platform, platform_named
+from packageimage.model.platform import (
+    PLATFORMS,
+    Platform,
+    host_platform,
+    platforms_named,
+)
 from packageimage.model.record import Record
 from packageimage.recipe import partitions_for
 from packageimage.scons.toolchain import toolchain
 from packageimage.sources import PackageSource, count_functions, installed_package, package_at
 
 AUTO = "auto"
+
+
+class Configuration(Record):
+    """What one image is made for."""
+
+    platform: Platform
+    flags: CacheFlags
+    targets: tuple[CPUTarget, ...]
 
 
 class Request(Record):
@@ -38,9 +51,7 @@ class Request(Record):
     folder: str
     workloads: tuple[Any, ...]
     path: tuple[Any, ...]
-    platform: Platform
-    flags: tuple[CacheFlags, ...]
-    targets: tuple[tuple[CPUTarget, ...], ...]
+    configurations: tuple[Configuration, ...]
     partitions: int
     partitions_said: str
     depot: str
@@ -53,7 +64,7 @@ def read_request(
     workload: Any,
     cpu_targets: Any,
     flags: Any,
-    platform: Any,
+    platforms: Any,
     depot: Any,
     partitions: Any,
     path: Any,
@@ -62,11 +73,12 @@ def read_request(
     name = _single(env, target, "target")
     package = _find_package(env, name, source, path)
     workloads = _workloads(env, workload)
-    chosen = _platform(env.subst("$PKGIMAGE_PLATFORM") if platform is None else platform)
     parsed = [parse_flags(text) for text in _each(env, flags, "PKGIMAGE_FLAGS")]
-    targets = [
-        tuple(_cpu_targets(env, text, chosen))
-        for text in _each(env, cpu_targets, "PKGIMAGE_CPU_TARGETS")
+    configurations = [
+        Configuration(platform, each, targets)
+        for platform in _platforms(env, platforms)
+        for each in parsed
+        for targets in _cpu_targets(env, cpu_targets, platform)
     ]
     count, said = _partitions(
         env["PKGIMAGE_PARTITIONS"] if partitions is None else partitions, package
@@ -76,9 +88,7 @@ def read_request(
         folder=f"{name}.pkgimage",
         workloads=tuple(workloads),
         path=tuple(env.Dir(folder).srcnode() for folder in flatten([path])),
-        platform=chosen,
-        flags=tuple(parsed),
-        targets=tuple(targets),
+        configurations=tuple(configurations),
         partitions=count,
         partitions_said=said,
         depot=env.subst("$PKGIMAGE_DEPOT" if depot is None else str(depot)),
@@ -86,7 +96,7 @@ def read_request(
 
 
 def published_files(
-    env: Any, request: Request, base: BaseImage, flags: CacheFlags, targets: tuple[CPUTarget, ...]
+    env: Any, request: Request, base: BaseImage, configuration: Configuration
 ) -> list[str]:
     """Where the image of one configuration and its header are published."""
     if request.depot:
@@ -95,8 +105,8 @@ def published_files(
         # The path is empty where there is no home folder, which the other function says.
         path = depots.depot_path(os.environ) or [depots.user_cache_folder(os.environ)]
         folder = str(path[0])
-    platform = request.platform
-    stem = depots.image_stem(base, request.package.name, platform, flags, canonical_text(targets))
+    platform, targets = configuration.platform, canonical_text(configuration.targets)
+    stem = depots.image_stem(base, request.package.name, platform, configuration.flags, targets)
     suffixes = (platform.image_suffix, depots.HEADER_SUFFIX)
     return [os.path.join(folder, f"{stem}{suffix}") for suffix in suffixes]
 
@@ -152,8 +162,12 @@ def _workloads(env: Any, workload: Any) -> list[Any]:
     return nodes
 
 
-def _platform(name: str) -> Platform:
-    return platform_named(name) if name else host_platform()
+def _platforms(env: Any, value: Any) -> list[Platform]:
+    texts = _each(env, value, "PKGIMAGE_PLATFORMS")
+    if texts == [""]:
+        return [host_platform()]
+    found = [platform for text in texts for platform in platforms_named(text)]
+    return list(dict.fromkeys(found))
 
 
 def _partitions(value: Any, package: PackageSource) -> tuple[int, str]:
@@ -171,7 +185,27 @@ def _partitions(value: Any, package: PackageSource) -> tuple[int, str]:
     return partitions, str(partitions)
 
 
-def _cpu_targets(env: Any, text: str, platform: Platform) -> list[CPUTarget]:
+def _cpu_targets(env: Any, value: Any, platform: Platform) -> list[tuple[CPUTarget, ...]]:
+    """The target strings for a platform, each of which makes an image.
+
+    They may be given by platform or by architecture.
+    """
+    value = env["PKGIMAGE_CPU_TARGETS"] if value is None else value
+    if is_Dict(value):
+        known = {*PLATFORMS, *(each.arch for each in PLATFORMS.values())}
+        unknown = sorted(str(key) for key in value if key not in known)
+        if unknown:
+            raise PackageImageError(
+                "PKGIMAGE_CPU_TARGETS: expected platforms or architectures as keys, one of "
+                f"{', '.join(sorted(known))}, found {one_line(unknown[0])!r}"
+            )
+        value = value.get(platform.name, value.get(platform.arch, ""))
+    texts = _each(env, value, "PKGIMAGE_CPU_TARGETS")
+    return [tuple(_parsed_targets(env, env.subst(text), platform)) for text in texts]
+
+
+def _parsed_targets(env: Any, text: str, platform: Platform) -> list[CPUTarget]:
+    text = text or ("native" if platform == host_platform() else "generic")
     if any(part.partition(",")[0].strip() == "native" for part in text.split(";")):
         host = host_platform()
         if host.arch != platform.arch:

@@ -45,9 +45,9 @@ _COMMANDS = {
 def add_stages(env: Any) -> None:
     """Add the Builders and the defaults of the construction variables; again changes nothing."""
     env.SetDefault(
-        PKGIMAGE_CPU_TARGETS="native",
+        PKGIMAGE_CPU_TARGETS="",
         PKGIMAGE_FLAGS="",
-        PKGIMAGE_PLATFORM="",
+        PKGIMAGE_PLATFORMS="",
         PKGIMAGE_DEPOT="",
         PKGIMAGE_PARTITIONS="auto",
         PKGIMAGE_PYTHON=sys.executable,
