@@ -18,7 +18,7 @@ from packageimage.model.flags import CacheFlags, parse_flags
 from packageimage.model.platform import PLATFORMS
 from packageimage.model.rejection import RejectionKind
 from packageimage.stages.__main__ import STAGES
-from site_tools.lld_flavors import known_flavors
+from site_tools.lld_flavors import object_formats
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "site_scons"
@@ -195,7 +195,7 @@ def test_only_platforms_that_can_be_linked_are_claimed():
     assert sorted(row[0] for row in table) == sorted(PLATFORMS)
     claimed = [row[0] for row in table if row[1] != "not yet"]
     assert claimed
-    assert [name for name in claimed if PLATFORMS[name].object_format not in known_flavors()] == []
+    assert [name for name in claimed if PLATFORMS[name].object_format not in object_formats()] == []
 
 
 def test_the_stages_and_their_order():

@@ -20,6 +20,8 @@ COMMANDS = {
     "run": "run a program with package images",
     "enable": "use package images in every process of this environment",
     "disable": "undo `pkgimage enable`",
+    "inspect": "show what an image of any platform holds, and whether it keeps the rules",
+    "doctor": "say what this machine can build and run, and what to install for the rest",
     "explain": "say which image of a package fits this session, and why the others do not",
 }
 USER_ERROR = 2

@@ -26,7 +26,7 @@ from packageimage.depot import user_cache_folder
 from packageimage.model.cpu_targets import help_text
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import flags_from_environment
-from packageimage.model.platform import host_platform
+from packageimage.model.platform import host_platform, platforms_named
 from packageimage.status_line import StatusLine
 
 # What the build says for this command alone, each at the start of a line.
@@ -41,7 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workload", action="append", default=[], metavar="FILE", help="run it, keep its functions"
     )
     parser.add_argument(
-        "--cpu-targets", default="native", metavar="STRING", help="default: native; try: help"
+        "--platform",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="build for it, or for all of them (all); default: this machine's",
+    )
+    parser.add_argument(
+        "--cpu-targets",
+        action="append",
+        default=[],
+        metavar="[NAME=]STRING",
+        help="for all platforms, or for those of that name or architecture; default: native for "
+        "this machine's platform, generic for others; try: help",
     )
     parser.add_argument(
         "--flags", metavar="FLAGS", help="such as opt-level=2; default: what sessions here ask for"
@@ -64,8 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build; the exit code. Raises PackageImageError for what can be said before SCons starts."""
-    if args.cpu_targets.strip() == "help":
-        print(help_text(host_platform().arch))
+    if any(text.strip() == "help" for text in args.cpu_targets):
+        archs = {
+            platform.arch: None for name in args.platform for platform in platforms_named(name)
+        }
+        print("\n\n".join(map(help_text, archs or [host_platform().arch])))
         return 0
     if importlib.util.find_spec("SCons") is None:
         raise PackageImageError("building needs SCons; run: pip install 'packageimage[build]'")
@@ -95,7 +110,8 @@ class Request:
     packages: tuple[str, ...]
     workloads: tuple[str, ...]
     path: tuple[str, ...]
-    cpu_targets: str
+    platforms: tuple[str, ...]
+    cpu_targets: str | dict[str, str]
     flags: str
     depot: str
     partitions: int | None
@@ -108,7 +124,8 @@ class Request:
             tuple(os.path.abspath(name) if _is_path(name) else name for name in args.packages),
             tuple(os.path.abspath(name) for name in args.workload),
             tuple(os.path.abspath(name) for name in args.path),
-            args.cpu_targets,
+            tuple(args.platform),
+            _targets(args.cpu_targets),
             flags,
             os.path.abspath(args.depot) if args.depot else "",
             args.partitions,
@@ -123,6 +140,12 @@ class Request:
         name = "-".join(os.path.basename(package) for package in self.packages)
         return f"{name[:48]}-{digest}"
 
+    @property
+    def _cpu_targets(self) -> str | dict[str, str]:
+        if isinstance(self.cpu_targets, str):
+            return _dollars(self.cpu_targets)
+        return {_dollars(name): _dollars(text) for name, text in self.cpu_targets.items()}
+
     def sconstruct(self) -> str:
         lines = [
             "# Written by `pkgimage build`, anew each time.",
@@ -130,7 +153,8 @@ class Request:
             f"env = Environment(tools=['pkgimage'], toolpath=[{str(_tools())!r}],",
             "    ENV=dict(os.environ),",
             f"    PKGIMAGE_PYTHON={sys.executable!r},",
-            f"    PKGIMAGE_CPU_TARGETS={_literal(self.cpu_targets)},",
+            f"    PKGIMAGE_PLATFORMS={[*map(_dollars, self.platforms)] or ''!r},",
+            f"    PKGIMAGE_CPU_TARGETS={self._cpu_targets!r},",
             f"    PKGIMAGE_FLAGS={_literal(self.flags)},",
             f"    PKGIMAGE_DEPOT={_literal(self.depot)},",
             *([] if self.partitions is None else [f"    PKGIMAGE_PARTITIONS={self.partitions},"]),
@@ -145,18 +169,37 @@ class Request:
                 f"image = env.PackageImage({_literal(name)}, {_literal(package)},",
                 f"    workload={[_dollars(file) for file in self.workloads]!r},",
                 f"    path={[_dollars(folder) for folder in self.path]!r})",
-                f"print({_IMAGE_LINE + name!r}, image[0].abspath, flush=True)",
+                "for file in image[::2]:",  # image and header of each platform in turn
+                f"    print({_IMAGE_LINE + name!r}, file.abspath, flush=True)",
             ]
         return "\n".join([*lines, ""])
+
+
+def _targets(texts: list[str]) -> str | dict[str, str]:
+    """What was said of CPU targets: one string for all, or one for each name before a `=`.
+
+    Raises PackageImageError for two of one name, and for a string beside named ones.
+    """
+    named: dict[str, str] = {}
+    for text in texts:
+        name, equals, string = text.partition("=")
+        key, value = (name.strip(), string) if equals else ("", text)
+        if key in named or (named and ("" in named) != (key == "")):
+            raise PackageImageError(
+                "--cpu-targets: expected one string for all platforms, or one for each platform "
+                f"or architecture as NAME=STRING, found {one_line(text)!r} besides others"
+            )
+        named[key] = value
+    return named[""] if "" in named else named or ""
 
 
 _SHOWN = {
     "SERIALIZE": "$PKGIMAGE_PACKAGE: run it and its workload",
     "ENTRIES": "$PKGIMAGE_PACKAGE: list its functions",
-    "CODEGEN": "$PKGIMAGE_PACKAGE: compile for $PKGIMAGE_CPU",
-    "DATA": "$PKGIMAGE_PACKAGE: lay out data",
-    "LINK": "$PKGIMAGE_PACKAGE: link",
-    "VERIFY": "$PKGIMAGE_PACKAGE: verify and publish",
+    "CODEGEN": "$PKGIMAGE_PACKAGE: compile for $PKGIMAGE_CPU$_PKGIMAGEON",
+    "DATA": "$PKGIMAGE_PACKAGE: lay out data$_PKGIMAGEON",
+    "LINK": "$PKGIMAGE_PACKAGE: link$_PKGIMAGEON",
+    "VERIFY": "$PKGIMAGE_PACKAGE: verify and publish$_PKGIMAGEON",
 }
 
 
@@ -207,7 +250,7 @@ class _Said:
     """What the build said, to be told at its end."""
 
     line: StatusLine
-    images: dict[str, str] = field(default_factory=dict)
+    images: list[tuple[str, str]] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
     ran: bool = False
     errors: int = 0
@@ -241,7 +284,7 @@ def _scons(folder: Path, jobs: int) -> int:
         code = child.wait()
     said.line.clear()
     if code == 0:
-        for name, image in said.images.items():
+        for name, image in said.images:
             print(f"{name}: {image}" if said.ran else f"{name} is up to date: {image}")
     for line in said.summary:
         print(line, flush=True)
@@ -257,7 +300,7 @@ def _pass_output(stream: IO[str], said: _Said) -> None:
     for line in stream:
         if line.startswith(_IMAGE_LINE):
             name, image = line.removeprefix(_IMAGE_LINE).rstrip("\n").split(" ", 1)
-            said.images[name] = image
+            said.images.append((name, image))
         elif line.startswith(_SUMMARY_LINE):
             said.summary.append(line.removeprefix(_SUMMARY_LINE).rstrip("\n"))
         elif line.startswith(_PROGRESS_LINE):

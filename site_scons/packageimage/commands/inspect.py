@@ -1,0 +1,130 @@
+"""What an image or a header of any platform holds, read on any host."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ..depot import HEADER_SUFFIX
+from ..inspect.facts import ImageFacts
+from ..inspect.images import image_facts
+from ..inspect.verify import Finding, verify
+from ..model import header as headers
+from ..model.errors import PackageImageError, one_line
+from ..model.platform import platform_named
+
+_MOST_NAMES = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="image or header")
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 1 when an image breaks a rule. Raises PackageImageError for a damaged file."""
+    reports = [_report(path) for path in args.files]
+    if args.json:
+        print(json.dumps([report for report, _ in reports], indent=1))
+    else:
+        print("\n\n".join(_text(report) for report, _ in reports))
+    return 1 if any(findings for _, findings in reports) else 0
+
+
+def _report(path: Path) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PackageImageError(
+            f"{one_line(path)}: expected an image or a header, found {error.strerror}"
+        ) from error
+    if path.name.endswith(HEADER_SUFFIX):
+        return {"file": str(path), "header": _described(_sidecar(data, path).header)}, ()
+    facts = image_facts(data, str(path))
+    report: dict[str, Any] = {"file": str(path), "image": _image(facts)}
+    if facts.header is None:
+        return {**report, "problems": [facts.table_problem]}, (
+            Finding("table", facts.table_problem),
+        )
+    try:
+        header = headers.decode(facts.header)
+    except headers.HeaderError as error:
+        finding = Finding("header", str(error))
+        return {**report, "problems": [str(finding)]}, (finding,)
+    findings = verify(facts, _beside(path, facts.header), platform_named(header.platform))
+    report["header"] = _described(header)
+    report["problems"] = [str(finding) for finding in findings]
+    return report, findings
+
+
+def _beside(image: Path, embedded: bytes) -> bytes:
+    """The encoded header beside a published image, which must be the embedded one."""
+    platform = headers.decode(embedded).platform
+    suffix = platform_named(platform).image_suffix
+    beside = image.with_name(image.name.removesuffix(suffix) + HEADER_SUFFIX)
+    if image.name.endswith(suffix) and beside.exists():
+        return headers.encode(_sidecar(beside.read_bytes(), beside).header)
+    return embedded
+
+
+def _sidecar(data: bytes, path: Path) -> headers.Sidecar:
+    try:
+        return headers.decode_sidecar(data)
+    except headers.HeaderError as error:
+        raise PackageImageError(f"{one_line(path)}: {error}; build the image again") from error
+
+
+def _image(facts: ImageFacts) -> dict[str, Any]:
+    return {
+        "format": facts.object_format,
+        "machine": facts.machine,
+        "bytes": facts.file_size,
+        "exports": list(facts.exports),
+        "undefined": list(facts.undefined),
+        "libraries": list(facts.libraries),
+        "segments": [str(segment) for segment in facts.segments],
+        "sections": {section.name: section.size for section in facts.sections if section.size},
+        "table": {}
+        if facts.table is None
+        else {part.name: part.size for part in facts.table.parts},
+    }
+
+
+def _described(header: headers.Header) -> dict[str, Any]:
+    return {
+        "package": header.package,
+        "platform": header.platform,
+        "build id": header.build_id,
+        "capture": header.capture,
+        "base image": str(header.base),
+        "flags": str(header.flags),
+        "cpu targets": [target.spec for target in header.targets],
+        "methods": header.methods,
+        "slots": len(header.slots),
+        "requires": [require.package for require in header.requires],
+        "omitted": [f"{item.function}{item.signature}: {item.reason}" for item in header.omitted],
+    }
+
+
+def _text(report: dict[str, Any]) -> str:
+    lines = [report["file"]]
+    for part in ("image", "header"):
+        for name, value in report.get(part, {}).items():
+            lines.append(f"  {name}: {_value(value)}")
+    if "problems" in report:
+        problems = report["problems"]
+        lines.append("  keeps every rule" if not problems else f"  breaks {len(problems)} rules:")
+        lines += [f"    {problem}" for problem in problems]
+    return "\n".join(lines)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        value = [f"{name} {size}" for name, size in value.items()]
+    if isinstance(value, list):
+        shown = ", ".join(map(str, value[:_MOST_NAMES])) or "none"
+        rest = len(value) - _MOST_NAMES
+        return f"{shown} and {rest} more" if rest > 0 else shown
+    return str(value)
