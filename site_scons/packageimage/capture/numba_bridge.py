@@ -59,6 +59,7 @@ from numba.core.runtime import rtsys
 from numba.core.types import abstract
 from numba.core.typing import cffi_utils
 from numba.experimental.jitclass import boxing
+from numba.np import arraymath
 from numba.np.ufunc import array_exprs, dufunc, ufuncbuilder, wrappers
 from numba.np.ufunc import parallel as parallel_ufunc
 from numba.parfors import parfor_lowering
@@ -209,9 +210,10 @@ class Recorder:
 
     # -- called by the hooks -------------------------------------------------------------------
 
-    def on_lower(self, numba_library: Any) -> None:
+    def on_lower(self, numba_library: Any, descriptor: Any) -> None:
         """A function is being put into a library by the innermost compilation."""
         if self.frames:
+            self.frames[-1].frozen |= _of_system(descriptor)
             frames = self._lowered_in.setdefault(id(numba_library), [])
             self.keep(numba_library)
             if self.frames[-1] not in frames:
@@ -395,10 +397,38 @@ def _frozen_globals(
             value = namespace[name]
             if not isinstance(value, python_types.ModuleType):
                 found |= _frozen(module, name, value)
-            elif not is_fixed(value.__name__) and value.__name__ not in seen:
+            elif value.__name__ in seen:
+                continue
+            elif is_fixed(value.__name__):
+                for attribute in _OF_SYSTEM.intersection(names, vars(value)):
+                    found |= _frozen(value.__name__, attribute, vars(value)[attribute])
+            else:
                 seen.add(value.__name__)
                 pending.append((value.__name__, vars(value)))
     return found
+
+
+# Types that are C's `long`, 32 bits wide on Windows, or were before NumPy 2.
+_OF_SYSTEM = frozenset({"int_", "uint", "long", "long_", "ulong"})
+
+
+def _of_system(descriptor: Any) -> set[tuple[str, str, str]]:
+    """What code depends on that differs between systems, as a global that it froze.
+
+    Numba adds up narrow integers in NumPy's default integer, which is 32 bits wide on Windows
+    before NumPy 2 (numba.np.arraymath.get_accumulator_type, numba#10846).
+    """
+    old = int(numpy.__version__.partition(".")[0]) < 2
+    if old and descriptor.modname == arraymath.__name__ and any(map(_narrow, descriptor.argtypes)):
+        return _frozen(arraymath.__name__, "IS_WIN32", arraymath.IS_WIN32)
+    return set()
+
+
+def _narrow(kind: Any) -> bool:
+    kind = getattr(kind, "dtype", kind)
+    return isinstance(kind, types.Boolean) or (
+        isinstance(kind, types.Integer) and kind.bitwidth < types.intp.bitwidth
+    )
 
 
 def _values_named(function: python_types.FunctionType) -> list[Any]:
@@ -731,9 +761,11 @@ def _hook_compilations(recorder: Recorder) -> None:
     bytecode.FunctionIdentity.from_function = classmethod(hooked_from_function)
 
     def lower_init(original: Callable) -> Callable:
-        def hooked(self: Any, context: Any, library: Any, *args: Any, **kwargs: Any) -> None:
-            recorder.on_lower(library)
-            original(self, context, library, *args, **kwargs)
+        def hooked(
+            self: Any, context: Any, library: Any, fndesc: Any, *args: Any, **kwargs: Any
+        ) -> None:
+            recorder.on_lower(library, fndesc)
+            original(self, context, library, fndesc, *args, **kwargs)
 
         return hooked
 

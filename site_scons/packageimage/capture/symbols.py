@@ -27,6 +27,9 @@ ENVIRONMENT_PREFIX = "_ZN08NumbaEnv"
 UNRESOLVED_PREFIX = ".numba.unresolved$"
 HASH_SECRET_PREFIX = "_numba_hashsecret_"
 VALUE_PREFIX = "pkgimage.value."
+# What Numba calls on Windows by names that only its libraries have (cpython/mathimpl.py,
+# core/cgutils.py); a capture serves every platform. The loader knows both.
+_C_NAMES = {"_hypot": "hypot", "_hypotf": "hypotf", "_snprintf": "snprintf"}
 
 _TAG = re.compile(r"B(\d+)v")
 _PARALLEL_KERNEL = re.compile(r"^\.kernel\.\d+_")
@@ -152,6 +155,8 @@ class CanonicalNames:
         """The canonical name of a global symbol."""
         if name.startswith(HASH_SECRET_PREFIX):
             return VALUE_PREFIX + name
+        if name in _C_NAMES:
+            return _C_NAMES[name]
         return self._named(name, self.counter_name)
 
     @staticmethod

@@ -29,10 +29,13 @@ def address_of(name: str) -> int | None:
         sources: list[ctypes.CDLL] = [ctypes.pythonapi, *_libraries()]
     else:
         sources = _libraries()
-    for library in sources:
-        try:
-            function = ctypes.c_char.in_dll(library, name)
-        except ValueError:
-            continue
-        return ctypes.addressof(function)
+    # Microsoft has some functions of C99 (hypot, snprintf) by names of its own.
+    names = (name, f"_{name}") if sys.platform == "win32" else (name,)
+    for known in names:
+        for library in sources:
+            try:
+                function = ctypes.c_char.in_dll(library, known)
+            except ValueError:
+                continue
+            return ctypes.addressof(function)
     return None
