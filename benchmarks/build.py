@@ -7,6 +7,7 @@ as a user would, in a folder and a home of its own. In turns are measured, in ro
 
 - Numba alone: a fresh process that imports the package and runs its workload;
 - cold builds with the first, the first two, ... of the CPU targets;
+- a cold build for five platforms, with three CPU targets each;
 - a cold build with each stage in a wrapper that notes when it ran and its peak memory;
 
 and then, in one folder that stays,
@@ -37,12 +38,13 @@ from machine import as_text, describe
 from processes import Command, Failed, Run, in_turns, run
 from project import Build, Project, Stage, scons
 from reports import observed, problems
-from reruns import COMMENT, FUNCTION, NULL, cold, wrong_after, wrong_when_cold
+from reruns import COMMENT, FUNCTION, MATRIX, NULL, cold, wrong_after, wrong_when_cold
 from sizes import NUMBA, growth_table, measure_size
 from stage_costs import stage_table
 
 ULPS = 4  # an image made for other CPUs than the JIT compiles for
 TARGETS = {"x86_64": "generic;haswell;x86-64-v4", "aarch64": "generic;neoverse-n1;neoverse-v1"}
+PLATFORMS = "linux-aarch64 linux-x86_64 macos-arm64 macos-x86_64 windows-x86_64"
 
 
 @dataclass
@@ -71,6 +73,9 @@ class Bench:
             Project(work / f"targets{count}", functions, text)
             for count, text in enumerate(prefixes(targets), 1)
         ]
+        self.matrix = None
+        if targets in TARGETS.values():  # as many CPU targets on each platform
+            self.matrix = Project(work / "matrix", functions, TARGETS, PLATFORMS)
         self.measured = Project(work / "measured", functions, self.projects[0].targets)
         self.edited = Project(work / "edited", functions, self.projects[0].targets)
         self.found = Findings()
@@ -82,6 +87,8 @@ class Bench:
         sides = {NUMBA: self.numba}
         for count, project in enumerate(self.projects, 1):
             sides[cold(count)] = lambda c=count, p=project: self.cold_build(p, c)
+        if self.matrix:
+            sides[MATRIX] = lambda p=self.matrix: self.cold_build(p, len(self.projects))
         sides[MEASURED] = self.measured_build
         for project in self.projects:
             project.write()
@@ -129,8 +136,9 @@ class Bench:
         return self._cold(self.measured, built, 1)
 
     def _cold(self, project: Project, built: Build, targets: int) -> Run:
-        self.found.wrong += wrong_when_cold(built.ran, targets)
-        self.digests.setdefault(project.targets, set()).add(project.digest())
+        platforms = len(project.platforms.split()) or 1
+        self.found.wrong += wrong_when_cold(built.ran, targets, platforms)
+        self.digests.setdefault(str(project.targets), set()).add(project.digest())
         return built.run
 
     def prepare_edits(self) -> None:

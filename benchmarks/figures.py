@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from processes import Run, Summary, summarise
 from project import Stage
-from reruns import COMMENT, FUNCTION, NULL, cold
+from reruns import COMMENT, FUNCTION, MATRIX, NULL, cold
 from sizes import NUMBA
 from stage_costs import first_target_seconds
 
@@ -54,6 +54,11 @@ def figures(
     for count in range(2, targets + 1):
         added = median[cold(count)] - median[cold(count - 1)]
         lines.append(Figure(f"CPU target {count}", None, whole, added / first.median, 0.35))
+    if MATRIX in median:
+        # Serialize happens once, whatever the number of platforms.
+        one = cold(targets)
+        ratio = median[MATRIX] / median[one]
+        lines.append(Figure(MATRIX, seconds[MATRIX], one, ratio, 3.5, cpu[MATRIX]))
     for name, against, goal in (
         (FUNCTION, cold(1), 0.15),
         (COMMENT, cold(1), None),

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,8 @@ image = env.PackageImage(
     "src/{PACKAGE}",
     workload="workload.py",
     depot="depot",
-    cpu_targets=ARGUMENTS["targets"],
+    cpu_targets=json.loads(ARGUMENTS["targets"]),
+    platforms=ARGUMENTS["platforms"],
 )
 Default(image)
 
@@ -183,12 +184,14 @@ def numbered(graph: dict[str, list]) -> tuple[dict[str, list], int]:
 class Project:
     """A folder with a generated package and its SConstruct.
 
-    targets: the CPU targets of its image; jobs: what SCons gets as -j.
+    targets: the CPU targets of its image, by architecture where they differ; platforms: names with
+    spaces, "" for this machine's; jobs: what SCons gets as -j.
     """
 
     folder: Path
     functions: int
-    targets: str
+    targets: str | Mapping[str, str]
+    platforms: str = ""
     jobs: int = 2
 
     @property
@@ -232,7 +235,8 @@ class Project:
 
     def build(self, *words: str) -> Build:
         """Let SCons build. Raises processes.Failed when it fails."""
-        done = scons(self.folder, self.jobs, f"targets={self.targets}", *words)
+        told = (f"targets={json.dumps(self.targets)}", f"platforms={self.platforms}")
+        done = scons(self.folder, self.jobs, *told, *words)
         return Build(done, ran(done.output))
 
     def measured_build(self) -> tuple[Build, list[Stage]]:
@@ -245,16 +249,17 @@ class Project:
             for line in map(json.loads, record.read_text(encoding="utf-8").splitlines())
         ]
 
-    def published(self) -> tuple[Path, Path]:
-        """Image and header. Raises processes.Failed when there is not one of each."""
+    def published(self) -> list[Path]:
+        """Images and headers. Raises processes.Failed when there is not one for each platform."""
+        wanted = len(self.platforms.split()) or 1
         headers = sorted(self.depot.rglob("*.pki"))
         images = sorted(self.depot.rglob("*.pkgimage.*"))
-        if len(headers) != 1 or len(images) != 1:
+        if len(headers) != wanted or len(images) != wanted:
             raise Failed(
-                f"expected an image and a header in {self.depot.name}, found "
+                f"expected {wanted} images with their headers in {self.depot.name}, found "
                 f"{len(images)} and {len(headers)}"
             )
-        return images[0], headers[0]
+        return [*images, *headers]
 
     def digest(self) -> str:
         """What tells the published files' bytes from others."""

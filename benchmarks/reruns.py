@@ -6,6 +6,7 @@ from collections import Counter
 
 FUNCTION, COMMENT = "after editing a function", "after editing a comment"
 NULL = "nothing has changed"
+MATRIX = "cold build, 5 platforms of 3"
 
 
 def cold(count: int) -> str:
@@ -29,9 +30,12 @@ def wrong_after(edit: str, ran: Counter[str], partitions: int) -> list[str]:
     return [f"{edit}: {problem}" for problem in found]
 
 
-def wrong_when_cold(ran: Counter[str], targets: int) -> list[str]:
-    """What a cold build has to run: every stage once, codegen as often for each CPU target."""
-    found = [f"{s} ran {ran[s]} times" for s in ("serialize", "link", "verify") if ran[s] != 1]
-    if not ran["codegen"] or ran["codegen"] % targets:
-        found.append(f"codegen ran {ran['codegen']} times for {targets} CPU targets")
-    return [f"{cold(targets)}: {problem}" for problem in found]
+def wrong_when_cold(ran: Counter[str], targets: int, platforms: int = 1) -> list[str]:
+    """What a cold build has to run: serialize once, the other stages once for each platform,
+    codegen as often for each CPU target of each."""
+    expected = {"serialize": 1, "link": platforms, "verify": platforms}
+    found = [f"{s} ran {ran[s]} times" for s, times in expected.items() if ran[s] != times]
+    if not ran["codegen"] or ran["codegen"] % (targets * platforms):
+        found.append(f"codegen ran {ran['codegen']} times for {targets * platforms} CPU targets")
+    name = cold(targets) if platforms == 1 else MATRIX
+    return [f"{name}: {problem}" for problem in found]
