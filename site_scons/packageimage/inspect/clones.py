@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from packageimage.inspect.elf_file import read_object_symbols
-from packageimage.inspect.file_format import object_format
+from packageimage.inspect.object_file import read_object
 from packageimage.model.errors import PackageImageError
 
 
@@ -11,12 +10,10 @@ def clones_in(data: bytes, target: int, name: str = "object") -> int | None:
     """The number of entries that the object `data` defines for CPU target `target`.
 
     An entry S has the symbol S.t1 in the object for target 1 when it was cloned for it
-    (`codegen.slots.clone_symbol`). None for a damaged file or a format that is not read here.
+    (`codegen.slots.clone_symbol`). None for a damaged file or one of no known format.
     """
     try:
-        if object_format(data, name) != "elf":
-            return None
-        symbols = read_object_symbols(data, name)
+        symbols = read_object(data, name).symbols
     except PackageImageError:
         return None
     suffix = f".t{target}"

@@ -1,18 +1,21 @@
 """The facts of an ELF image: what `ElfImage`'s values mean.
 
-ELF: System V ABI, chapters 4 and 5, and the psABI supplements for x86-64 and AArch64.
+ELF: System V ABI, chapters 4 and 5, and the psABI supplements for x86-64, AArch64 and RISC-V.
 """
 
 from __future__ import annotations
 
 from packageimage.inspect.elf_file import RELR_TYPE, ElfImage, ElfSegment, ElfSymbol, read_image
 from packageimage.inspect.facts import ImageFacts, Section, Segment
+from packageimage.inspect.places import any_inside
 from packageimage.inspect.table import TABLE_SYMBOL, read_table
 
-_MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
+# Only 64-bit files are read, so that EM_RISCV is riscv64.
+_MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64", "EM_RISCV": "riscv64"}
 
 # The relocation that adds the load address to a pointer, which is all an image may ask for.
-_RELATIVE = {"EM_X86_64": 8, "EM_AARCH64": 1027}  # R_X86_64_RELATIVE, R_AARCH64_RELATIVE
+# R_X86_64_RELATIVE, R_AARCH64_RELATIVE, R_RISCV_RELATIVE
+_RELATIVE = {"EM_X86_64": 8, "EM_AARCH64": 1027, "EM_RISCV": 3}
 
 _PF_X, _PF_W, _PF_R = 1, 2, 4
 _DF_TEXTREL = 4
@@ -103,11 +106,9 @@ def _bindings(image: ElfImage) -> tuple[str, ...]:
 def _text_relocations(image: ElfImage, tags: dict[str, int], loads: list[ElfSegment]) -> bool:
     if "DT_TEXTREL" in tags or tags.get("DT_FLAGS", 0) & _DF_TEXTREL:
         return True
-    fixed = [segment for segment in loads if not segment.flags & _PF_W]
-    return any(
-        segment.address <= relocation.offset < segment.address + segment.memory_size
-        for relocation in image.relocations
-        for segment in fixed
+    return any_inside(
+        (relocation.offset for relocation in image.relocations),
+        ((segment.address, segment.memory_size) for segment in loads if not segment.flags & _PF_W),
     )
 
 

@@ -1,8 +1,8 @@
 """Read what we need of an ELF file into plain values; the edge to pyelftools.
 
-A damaged file makes pyelftools raise whatever its parsing ran into (AssertionError, KeyError,
-TypeError, ...). All of that becomes one PackageImageError here, so nothing but reading may happen
-in this module: what the values mean is decided in modules where a bug of ours keeps its traceback.
+pyelftools fails on a damaged file in many ways. All failures become one PackageImageError here
+(`damage.py`), so nothing but reading may happen in this module: what the values mean is decided in
+modules where a bug of ours keeps its traceback.
 
 Only little-endian 64-bit files are read; no platform of ours has others.
 """
@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from packageimage.model.errors import PackageImageError, one_line
+from packageimage.inspect.damage import Damaged, damage_reported, inside
+
+_WANTED = "a little-endian 64-bit ELF file"
 
 # Elf64 sizes. Checked before a table is walked: a damaged entry size would turn a table of ten
 # entries into one of millions.
 _SIZEOF_SYM = 24
 _SIZEOF_RELA = 24
+_SIZEOF_REL = 16
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,26 @@ class ElfSymbol:
     section: int | str  # index or SHN_UNDEF, SHN_ABS, SHN_COMMON
     value: int
     size: int
+    type: str  # STT_FUNC, ...
 
     @property
     def undefined(self) -> bool:
         return self.section == "SHN_UNDEF"
+
+
+@dataclass(frozen=True)
+class ElfObjectRelocation:
+    """A place in a section of an object that refers to a symbol by name."""
+
+    section: int  # as in ElfSymbol
+    offset: int
+    symbol: str
+
+
+@dataclass(frozen=True)
+class ElfObject:
+    symbols: tuple[ElfSymbol, ...]
+    relocations: tuple[ElfObjectRelocation, ...]
 
 
 @dataclass(frozen=True)
@@ -82,18 +100,23 @@ class ElfImage:
     relocations: tuple[ElfRelocation, ...]
 
 
-def read_object_symbols(data: bytes, name: str) -> tuple[ElfSymbol, ...]:
-    """The symbols of a relocatable object, in the file's order; empty without a symbol table.
+def read_object(data: bytes, name: str, relocations: bool = False) -> ElfObject:
+    """The symbols of a relocatable object, in the file's order, and on request its relocations;
+    none of both without a symbol table.
 
     Raises PackageImageError for what is not a readable ELF file.
     """
-    with _damage_reported(name):
+    with damage_reported(name, _WANTED, "pyelftools"):
         elf = _open(data)
-        return tuple(
+        symbols = tuple(
             _symbol(symbol.entry, symbol.name)
             for section in elf.iter_sections("SHT_SYMTAB")
             if _is_table(section.header, _SIZEOF_SYM, len(data))
             for symbol in section.iter_symbols()
+        )
+        return ElfObject(
+            symbols,
+            tuple(_object_relocations(elf, symbols, len(data))) if relocations else (),
         )
 
 
@@ -102,12 +125,12 @@ def read_image(data: bytes, name: str) -> ElfImage:
 
     Raises PackageImageError for what is not a readable ELF file.
     """
-    with _damage_reported(name):
+    with damage_reported(name, _WANTED, "pyelftools"):
         elf = _open(data)
         dynamic_segment = next(elf.iter_segments("PT_DYNAMIC"), None)
         if dynamic_segment is None:
-            raise _Damaged("no dynamic segment")
-        _inside(dynamic_segment["p_offset"], dynamic_segment["p_filesz"], len(data))
+            raise Damaged("no dynamic segment")
+        inside(dynamic_segment["p_offset"], dynamic_segment["p_filesz"], len(data))
         tags = tuple(dynamic_segment.iter_tags())
         dynamic = tuple((str(tag.entry.d_tag), int(tag.entry.d_val)) for tag in tags)
         symbols = _dynamic_symbols(elf, dynamic_segment, len(data))
@@ -125,45 +148,19 @@ def read_image(data: bytes, name: str) -> ElfImage:
         )
 
 
-class _Damaged(Exception):
-    """What our own checks found, on its way to the message."""
-
-
-@contextmanager
-def _damage_reported(name: str) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise PackageImageError(
-            f"reading ELF files needs pyelftools, found none ({one_line(error)}): "
-            "install it with: pip install 'packageimage[build]'"
-        ) from error
-    except Exception as error:  # pyelftools raises many kinds, see the module's docstring
-        detail = one_line(error)[:200] or type(error).__name__
-        raise PackageImageError(
-            f"{one_line(name)}: expected a little-endian 64-bit ELF file, found a damaged or "
-            f"foreign one ({detail}); build it again"
-        ) from error
-
-
 def _open(data: bytes) -> Any:
     from elftools.elf.elffile import ELFFile  # 60 ms; only commands that read ELF pay it
 
     elf = ELFFile(io.BytesIO(data))
     if elf.elfclass != 64 or not elf.little_endian:
-        raise _Damaged(f"{elf.elfclass} bit, {'little' if elf.little_endian else 'big'} endian")
+        raise Damaged(f"{elf.elfclass} bit, {'little' if elf.little_endian else 'big'} endian")
     return elf
 
 
-def _inside(offset: int, size: int, file_size: int) -> None:
-    if offset + size > file_size:
-        raise _Damaged(f"{size} bytes at {offset:#x} reach beyond the file's {file_size} bytes")
-
-
 def _is_table(header: Any, entry_size: int, file_size: int) -> bool:
-    _inside(header["sh_offset"], header["sh_size"], file_size)
+    inside(header["sh_offset"], header["sh_size"], file_size)
     if header["sh_entsize"] != entry_size:
-        raise _Damaged(f"table with entries of {header['sh_entsize']} bytes, not {entry_size}")
+        raise Damaged(f"table with entries of {header['sh_entsize']} bytes, not {entry_size}")
     return True
 
 
@@ -176,12 +173,34 @@ def _symbol(entry: Any, name: str) -> ElfSymbol:
         section=section if isinstance(section, int) else str(section),
         value=int(entry["st_value"]),
         size=int(entry["st_size"]),
+        type=str(entry["st_info"]["type"]),
     )
+
+
+def _object_relocations(
+    elf: Any, symbols: tuple[ElfSymbol, ...], file_size: int
+) -> Iterator[ElfObjectRelocation]:
+    left = file_size
+    for section in elf.iter_sections():
+        if section["sh_type"] not in ("SHT_RELA", "SHT_REL"):
+            continue
+        entry_size = _SIZEOF_RELA if section["sh_type"] == "SHT_RELA" else _SIZEOF_REL
+        _is_table(section.header, entry_size, file_size)
+        # Many sections may not share one table, which would multiply it.
+        left -= section["sh_size"]
+        if left < 0:
+            raise Damaged(f"more relocations than fit into {file_size} bytes")
+        for relocation in section.iter_relocations():
+            symbol = int(relocation["r_info_sym"])
+            if symbol:
+                yield ElfObjectRelocation(
+                    int(section["sh_info"]), int(relocation["r_offset"]), symbols[symbol].name
+                )
 
 
 def _section(section: Any, file_size: int) -> ElfSection:
     if section["sh_type"] != "SHT_NOBITS":
-        _inside(section["sh_offset"], section["sh_size"], file_size)
+        inside(section["sh_offset"], section["sh_size"], file_size)
     return ElfSection(
         name=str(section.name),
         type=str(section["sh_type"]),
@@ -192,9 +211,9 @@ def _section(section: Any, file_size: int) -> ElfSection:
 
 
 def _segment(segment: Any, file_size: int) -> ElfSegment:
-    _inside(segment["p_offset"], segment["p_filesz"], file_size)
+    inside(segment["p_offset"], segment["p_filesz"], file_size)
     if segment["p_type"] == "PT_LOAD" and segment["p_memsz"] < segment["p_filesz"]:
-        raise _Damaged("a segment is smaller in memory than in the file")
+        raise Damaged("a segment is smaller in memory than in the file")
     return ElfSegment(
         type=str(segment["p_type"]),
         flags=int(segment["p_flags"]),
@@ -212,7 +231,7 @@ def _dynamic_symbols(elf: Any, dynamic_segment: Any, file_size: int) -> tuple[El
         return tuple(_symbol(symbol.entry, symbol.name) for symbol in section.iter_symbols())
     count = dynamic_segment.num_symbols()
     if count * _SIZEOF_SYM > file_size:
-        raise _Damaged(f"{count} dynamic symbols in a file of {file_size} bytes")
+        raise Damaged(f"{count} dynamic symbols in a file of {file_size} bytes")
     return tuple(_symbol(symbol.entry, symbol.name) for symbol in dynamic_segment.iter_symbols())
 
 
@@ -221,7 +240,7 @@ def _relocations(
 ) -> Iterator[ElfRelocation]:
     for size in ("DT_RELSZ", "DT_RELASZ", "DT_RELRSZ", "DT_PLTRELSZ"):
         if tags.get(size, 0) > file_size:
-            raise _Damaged(f"{size} is {tags[size]} in a file of {file_size} bytes")
+            raise Damaged(f"{size} is {tags[size]} in a file of {file_size} bytes")
     for kind, table in dynamic_segment.get_relocation_tables().items():
         for relocation in table.iter_relocations():
             entry = relocation.entry

@@ -60,15 +60,68 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """A Mach-O code signature. identifier: what it calls the image. problem: why it does not fit
+    the image's bytes, '' when it does."""
+
+    identifier: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class MachoFacts:
+    """What only Mach-O images say.
+
+    builds: what LC_BUILD_VERSION states. names: all that the image calls itself or others by, each
+    with what it is: install name, rpaths, what debuggers are told, the signature's identifier.
+    """
+
+    install_name: str | None
+    builds: tuple[MachoBuild, ...]
+    names: tuple[tuple[str, str], ...]
+    signature: Signature | None
+
+
+@dataclass(frozen=True)
+class MachoBuild:
+    """platform: 1 is macOS. Versions are (major, minor, patch)."""
+
+    platform: int
+    minimum_os: tuple[int, int, int]
+    sdk: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class PeFacts:
+    """What only PE images say.
+
+    name: the one in the export directory, None without exports. stamps: all time stamps that are
+    not 0, each with its place. dynamic_base: may be loaded anywhere (ASLR), which also takes that
+    its relocations were kept. nx_compatible: needs no executable data. checksum: 'none', 'right' or
+    what is wrong with it. debug_files: where debuggers are sent to.
+    """
+
+    name: str | None
+    stamps: tuple[tuple[str, int], ...]
+    dynamic_base: bool
+    nx_compatible: bool
+    checksum: str
+    debug_files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ImageFacts:
     """An image as its own file tells it.
 
     object_format: 'elf', 'macho' or 'coff'. machine: as in `Platform.arch`, or the format's own
     name for others. shared_library: whether it is of the kind that can be opened. exports,
-    undefined, libraries: names in sorted order. bindings: what the system's loader would have to
-    look up by name or to compute by running code, beyond adding the load address. initialisers:
-    what would run on loading. text_relocations: the loader would have to patch pages that are not
-    writable. header: the embedded header; None when it cannot be found, and table_problem says why.
+    undefined, libraries: names in sorted order; exports as C spells them, so without Mach-O's
+    underscore, all others as the format does. bindings: what the system's loader would have to look
+    up by name or to compute by running code, beyond adding the load address. initialisers: what
+    would run on loading. text_relocations: the loader would have to patch pages that are not
+    writable (of a PE image: code; Windows opens its constants for itself). header: the embedded
+    header; None when it cannot be found, and table_problem says why. macho, pe: what the format
+    says beyond that; None for another one.
     """
 
     object_format: str
@@ -87,3 +140,5 @@ class ImageFacts:
     header: bytes | None
     table_problem: str
     file_size: int
+    macho: MachoFacts | None = None
+    pe: PeFacts | None = None

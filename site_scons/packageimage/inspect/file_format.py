@@ -10,6 +10,7 @@ _MAGIC = (
     (b"MZ", "coff"),  # an image; a COFF object has no magic but begins with its machine
     (b"\x64\x86", "coff"),  # IMAGE_FILE_MACHINE_AMD64
     (b"\x64\xaa", "coff"),  # IMAGE_FILE_MACHINE_ARM64
+    (b"\x00\x00\xff\xff", "coff"),  # an object with more sections than 16 bits count (bigobj)
 )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from packageimage.inspect.object_file import read_object
 
-from packageimage.inspect.elf_file import read_object_symbols
-from packageimage.inspect.file_format import object_format
-from packageimage.model.errors import PackageImageError, one_line
-
-# Compilers refer to it and every ELF linker defines it; it is nobody's to provide.
-_DEFINED_BY_LINKERS = frozenset({"_GLOBAL_OFFSET_TABLE_"})
+# Compilers refer to them and the format's linkers define them; they are nobody's to provide.
+_DEFINED_BY_LINKERS = {
+    "elf": frozenset({"_GLOBAL_OFFSET_TABLE_"}),
+    "macho": frozenset({"___dso_handle", "__mh_dylib_header"}),
+    "coff": frozenset({"__ImageBase"}),
+}
 
 
 def undefined_symbols(data: bytes, name: str = "object") -> tuple[str, ...]:
@@ -18,25 +18,8 @@ def undefined_symbols(data: bytes, name: str = "object") -> tuple[str, ...]:
     Weak ones count too: an image has no undefined symbols of any kind. Names are the format's own
     (Mach-O's keep their leading underscore). `name` is the file's name, for messages.
 
-    Raises PackageImageError for a damaged file and for a format that cannot be read yet.
+    Raises PackageImageError for a damaged file and for one of no known format.
     """
-    found = object_format(data, name)
-    reader = _READERS.get(found)
-    if reader is None:
-        raise PackageImageError(
-            f"{one_line(name)}: expected an object in one of the formats {', '.join(_READERS)}, "
-            f"found {found}, which this version cannot read; build for a Linux platform"
-        )
-    return tuple(sorted(set(reader(data, name))))
-
-
-def _elf(data: bytes, name: str) -> list[str]:
-    return [
-        symbol.name
-        for symbol in read_object_symbols(data, name)
-        # Symbol 0 of every table is undefined and nameless.
-        if symbol.undefined and symbol.name and symbol.name not in _DEFINED_BY_LINKERS
-    ]
-
-
-_READERS: dict[str, Callable[[bytes, str], list[str]]] = {"elf": _elf}
+    read = read_object(data, name)
+    asked = {symbol.name for symbol in read.symbols if symbol.undefined}
+    return tuple(sorted(asked - _DEFINED_BY_LINKERS[read.object_format]))

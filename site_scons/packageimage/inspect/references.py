@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-import io
+from bisect import bisect_right
+from collections.abc import Iterable
 
-from elftools.elf.elffile import ELFFile
-from elftools.elf.relocation import RelocationSection
-from elftools.elf.sections import SymbolTableSection
+from packageimage.inspect.object_file import ObjectSymbol, read_object
 
 
-def referring_functions(data: bytes, name: str) -> tuple[str, ...]:
-    """The functions of an ELF object whose code has a relocation to *name*, sorted.
+def referring_functions(data: bytes, name: str, file: str = "object") -> tuple[str, ...]:
+    """The functions of an object whose code has a relocation to the symbol `name`, sorted.
 
-    Empty for another object format: then nobody is named.
+    `name` and what is returned are the format's own names, as in `undefined_symbols`. `file` is the
+    file's name, for messages. Raises PackageImageError for a damaged file and for one of no known
+    format.
     """
-    if data[:4] != b"\x7fELF":
-        return ()
-    elf = ELFFile(io.BytesIO(data))
-    symbols = next((s for s in elf.iter_sections() if isinstance(s, SymbolTableSection)), None)
-    if symbols is None:
-        return ()
-    table = list(symbols.iter_symbols())
-    wanted = {number for number, symbol in enumerate(table) if symbol.name == name}
-    functions = [symbol for symbol in table if symbol["st_info"]["type"] == "STT_FUNC"]
-    found: set[str] = set()
-    for section in elf.iter_sections():
-        if not isinstance(section, RelocationSection):
-            continue
-        patched = section["sh_info"]
-        for relocation in section.iter_relocations():
-            if relocation["r_info_sym"] not in wanted:
-                continue
-            offset = relocation["r_offset"]
-            found.update(
-                symbol.name
-                for symbol in functions
-                if symbol["st_shndx"] == patched
-                and symbol["st_value"] <= offset < symbol["st_value"] + symbol["st_size"]
-            )
+    read = read_object(data, file, references=True)
+    # MinGW's code reaches a variable of another object through a constant of this name.
+    wanted = {name, f".refptr.{name}"} if read.object_format == "coff" else {name}
+    functions: dict[int, list[ObjectSymbol]] = {}
+    for symbol in read.symbols:
+        if symbol.code is not None:
+            functions.setdefault(symbol.code, []).append(symbol)
+    for symbols in functions.values():
+        symbols.sort(key=lambda symbol: symbol.address)
+    found = {
+        function
+        for reference in read.references
+        if reference.symbol in wanted
+        for function in _holders(functions.get(reference.section, []), reference.address)
+    }
     return tuple(sorted(found))
+
+
+def _holders(functions: list[ObjectSymbol], address: int) -> Iterable[str]:
+    """Of one section's functions, in the order of their addresses, those that hold the place.
+
+    Functions may share their address (aliases); they do not overlap otherwise.
+    """
+    last = bisect_right(functions, address, key=lambda symbol: symbol.address) - 1
+    if last < 0:
+        return
+    start = functions[last].address
+    while last >= 0 and functions[last].address == start:
+        size = functions[last].size
+        if size is None or address < start + size:
+            yield functions[last].name
+        last -= 1

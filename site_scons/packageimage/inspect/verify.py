@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
 
-from packageimage.inspect.facts import ImageFacts
+from packageimage.inspect.facts import ImageFacts, MachoBuild, MachoFacts, PeFacts
 from packageimage.inspect.table import TABLE_SYMBOL
 from packageimage.model.errors import one_line
 from packageimage.model.platform import Platform
+
+# What an image may need: dyld wants a dylib that is stamped for a newer macOS to need it.
+_ALLOWED_LIBRARIES = {"macos": ("/usr/lib/libSystem.B.dylib",)}
+
+# As the platforms' triples say (model/platform.py). From SDK 13 on, dyld refuses a dylib that needs
+# no library (facts/platforms.md).
+_PLATFORM_MACOS = 1
+_MINIMUM_MACOS = (11, 0, 0)
+_SDK_LIMIT = (13, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,12 @@ def _findings(facts: ImageFacts, header: bytes, platform: Platform) -> Iterator[
             "undefined symbols",
             f"expected none, since every name is a slot, found {_names(facts.undefined)}",
         )
-    if facts.libraries:
-        yield Finding("needed libraries", f"expected none, found {_names(facts.libraries)}")
+    allowed = _ALLOWED_LIBRARIES.get(platform.os, ())
+    if facts.libraries not in ((), allowed):
+        wanted_libraries = " or ".join(("none", *allowed))
+        yield Finding(
+            "needed libraries", f"expected {wanted_libraries}, found {_names(facts.libraries)}"
+        )
     if facts.bindings:
         yield Finding(
             "bindings",
@@ -72,9 +86,74 @@ def _findings(facts: ImageFacts, header: bytes, platform: Platform) -> Iterator[
         )
     if facts.executable_stack:
         yield Finding("stack", "expected one that is not executable, found that it asks for one")
+    if facts.macho is not None:
+        yield from _macho_findings(facts.macho, platform)
+    if facts.pe is not None:
+        yield from _pe_findings(facts.pe)
     yield from _table_findings(facts)
     if facts.header is not None and facts.header != header:
         yield Finding("header", _difference(facts.header, header))
+
+
+def _macho_findings(macho: MachoFacts, platform: Platform) -> Iterator[Finding]:
+    if len(macho.builds) != 1 or not _right_build(macho.builds[0]):
+        found = "; ".join(
+            f"platform {build.platform}, minimum {_dotted(build.minimum_os)}, "
+            f"SDK {_dotted(build.sdk)}"
+            for build in macho.builds[:5]
+        )
+        yield Finding(
+            "build version",
+            f"expected macOS (platform {_PLATFORM_MACOS}), minimum {_dotted(_MINIMUM_MACOS)}, "
+            f"an SDK below {_dotted(_SDK_LIMIT)}, found {found or 'none'}",
+        )
+    if not macho.install_name:
+        yield Finding("install name", "expected one, found none")
+    absolute = tuple(f"{what} {name}" for what, name in macho.names if _is_absolute(name))
+    if absolute:
+        yield Finding("paths", f"expected none of the building machine, found {_names(absolute)}")
+    if macho.signature is None:
+        if platform.arch == "aarch64":
+            yield Finding("code signature", "expected one, which Apple silicon wants, found none")
+    elif macho.signature.problem:
+        yield Finding("code signature", one_line(macho.signature.problem))
+
+
+def _right_build(build: MachoBuild) -> bool:
+    return (
+        build.platform == _PLATFORM_MACOS
+        and build.minimum_os == _MINIMUM_MACOS
+        and build.sdk < _SDK_LIMIT
+    )
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _pe_findings(pe: PeFacts) -> Iterator[Finding]:
+    if pe.stamps:
+        found = tuple(f"{stamp:#x} in the {place}" for place, stamp in pe.stamps)
+        yield Finding("time stamps", f"expected none, found {_names(found)}")
+    # Without exports there is no name, and `exports` has said so.
+    if pe.name is not None and (not pe.name.endswith(".dll") or set(pe.name) & set("/\\:")):
+        yield Finding(
+            "name", f"expected a file's name that ends in .dll, found {one_line(pe.name)}"
+        )
+    absolute = tuple(f"debug file {path}" for path in pe.debug_files if _is_absolute(path))
+    if absolute:
+        yield Finding("paths", f"expected none of the building machine, found {_names(absolute)}")
+    if not pe.dynamic_base:
+        yield Finding("dynamic base", "expected an image that loads anywhere, found a fixed one")
+    if not pe.nx_compatible:
+        yield Finding("NX", "expected an image that is compatible with it, found one that is not")
+    if pe.checksum not in ("none", "right"):
+        yield Finding("checksum", one_line(pe.checksum))
+
+
+def _is_absolute(path: str) -> bool:
+    """On any system: images are built for each from each."""
+    return PurePosixPath(path).is_absolute() or bool(PureWindowsPath(path).anchor)
 
 
 def _table_findings(facts: ImageFacts) -> Iterator[Finding]:
