@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 
 from packageimage.inspect.facts import ImageFacts, MachoBuild, MachoFacts, PeFacts
@@ -13,6 +13,11 @@ from packageimage.model.platform import Platform
 
 # What an image may need: dyld wants a dylib that is stamped for a newer macOS to need it.
 _ALLOWED_LIBRARIES = {"macos": ("/usr/lib/libSystem.B.dylib",)}
+
+# Zig's linker exports names of the file's own header, and binds what libSystem has for lazy imports
+# though there are none: nothing of it refers to code of the image or of other libraries.
+_LINKERS_OWN = frozenset({"__dso_handle", "_mh_dylib_header"})
+_STUB_BINDER = "dyld_stub_binder"
 
 # As the platforms' triples say (model/platform.py). From SDK 13 on, dyld refuses a dylib that needs
 # no library (facts/platforms.md).
@@ -41,6 +46,7 @@ def verify(facts: ImageFacts, header: bytes, platform: Platform) -> tuple[Findin
 
 
 def _findings(facts: ImageFacts, header: bytes, platform: Platform) -> Iterator[Finding]:
+    facts = _without_linkers_own(facts, platform)
     wanted = (platform.object_format, platform.arch)
     if (facts.object_format, facts.machine) != wanted:
         yield Finding(
@@ -87,7 +93,7 @@ def _findings(facts: ImageFacts, header: bytes, platform: Platform) -> Iterator[
     if facts.executable_stack:
         yield Finding("stack", "expected one that is not executable, found that it asks for one")
     if facts.macho is not None:
-        yield from _macho_findings(facts.macho, platform)
+        yield from _macho_findings(facts.macho, platform, bool(facts.libraries))
     if facts.pe is not None:
         yield from _pe_findings(facts.pe)
     yield from _table_findings(facts)
@@ -95,8 +101,20 @@ def _findings(facts: ImageFacts, header: bytes, platform: Platform) -> Iterator[
         yield Finding("header", _difference(facts.header, header))
 
 
-def _macho_findings(macho: MachoFacts, platform: Platform) -> Iterator[Finding]:
-    if len(macho.builds) != 1 or not _right_build(macho.builds[0]):
+def _without_linkers_own(facts: ImageFacts, platform: Platform) -> ImageFacts:
+    """The facts without what a linker adds to every library that needs libSystem."""
+    if platform.os != "macos" or facts.libraries != _ALLOWED_LIBRARIES["macos"]:
+        return facts
+    return replace(
+        facts,
+        exports=tuple(name for name in facts.exports if name not in _LINKERS_OWN),
+        undefined=tuple(name for name in facts.undefined if name != _STUB_BINDER),
+        bindings=tuple(text for text in facts.bindings if text != f"the address of {_STUB_BINDER}"),
+    )
+
+
+def _macho_findings(macho: MachoFacts, platform: Platform, needs_system: bool) -> Iterator[Finding]:
+    if len(macho.builds) != 1 or not _right_build(macho.builds[0], needs_system):
         found = "; ".join(
             f"platform {build.platform}, minimum {_dotted(build.minimum_os)}, "
             f"SDK {_dotted(build.sdk)}"
@@ -119,11 +137,11 @@ def _macho_findings(macho: MachoFacts, platform: Platform) -> Iterator[Finding]:
         yield Finding("code signature", one_line(macho.signature.problem))
 
 
-def _right_build(build: MachoBuild) -> bool:
+def _right_build(build: MachoBuild, needs_system: bool) -> bool:
     return (
         build.platform == _PLATFORM_MACOS
         and build.minimum_os == _MINIMUM_MACOS
-        and build.sdk < _SDK_LIMIT
+        and (needs_system or build.sdk < _SDK_LIMIT)
     )
 
 

@@ -145,7 +145,7 @@ def _slots(
     )
     for name in names:
         if not is_slot(name) and not is_bindable(name, platform.os):
-            users = _users(name, wanted.get(name, []), manifest, bitcode)
+            users = _users(name, wanted.get(name, []), manifest, bitcode, platform)
             raise PackageImageError(
                 f"{', '.join(users) or 'the image'}: expected only calls that an image can "
                 f"bind, found {name!r}: {why_not(name, platform.os)}; leave the function out of "
@@ -160,7 +160,11 @@ def _c_name(symbol: str, platform: Platform) -> str:
 
 
 def _users(
-    name: str, objects: Iterable[bytes], manifest: Manifest, bitcode: Sequence[bytes]
+    name: str,
+    objects: Iterable[bytes],
+    manifest: Manifest,
+    bitcode: Sequence[bytes],
+    platform: Platform,
 ) -> tuple[str, ...]:
     """The functions to blame for *name*, sorted.
 
@@ -168,10 +172,11 @@ def _users(
     refers to it, then the IR which entries lead to that symbol.
     """
     symbols = {name}
+    own = f"_{name}" if platform.object_format == "macho" else name
     for data in objects:
-        symbols.update(
-            symbol.rpartition(".t")[0] or symbol for symbol in referring_functions(data, name)
-        )
+        for symbol in referring_functions(data, own):
+            entry = _c_name(symbol, platform)
+            symbols.add(entry.rpartition(".t")[0] or entry)
     found = {entry for entry in manifest.entries if entry in symbols}
     if not found:
         for index, part in enumerate(bitcode):
