@@ -39,7 +39,7 @@ _SOURCES = {
         "stages/manifest.py",
     ),
     "link": ("stages/link.py",),
-    "verify": ("inspect", "model", "depot.py", "stages/verify.py"),
+    "verify": ("inspect", "model", "depot.py", "stages/debug_symbols.py", "stages/verify.py"),
 }
 # The distributions and other versions that matter to it.
 _VERSIONS = {

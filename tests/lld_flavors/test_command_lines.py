@@ -57,7 +57,7 @@ def test_the_output_can_be_named():
     assert command[-3:] == ["-o", "x y.so", "a.o"]
 
 
-MACHO = "-dylib -install_name @rpath/{name} -undefined dynamic_lookup"
+MACHO = "-dylib -install_name @rpath/{name} -oso_prefix . -undefined dynamic_lookup"
 MINGW = "-shared -e _DllMainCRTStartup --no-insert-timestamp --dynamicbase --high-entropy-va"
 LINK = (
     "-lldmingw -dll -entry:_DllMainCRTStartup -timestamp:0 -nodefaultlib -dynamicbase "

@@ -126,7 +126,7 @@ class _Image:
         # a verify stage of this build, never from a cache.
         env.Precious(image)
         env.NoCache(image)
-        env.Clean(image, env.fs.Dir(request.folder))
+        env.Clean(image, [env.fs.Dir(request.folder), env.fs.Entry(f"{self._paths[0]}.dSYM")])
         # `scons` alone builds what is below the top folder, where depots mostly are not.
         env.Depends(env.fs.Dir(request.folder), image)
         by_target = [

@@ -153,12 +153,13 @@ def _run(words: Sequence[str], folder: str) -> tuple[int, str]:
 
     folder: for what it writes beside its output.
     """
-    # Zig looks for a home folder to keep a cache in, and SCons' commands have none.
-    caches = {name: os.path.join(folder, "zig") for name in _ZIG_CACHES}
+    # Zig looks for a home folder to keep a cache in, and SCons' commands have none. LLD would
+    # write the times of its inputs into Mach-O files with debug information.
+    variables = dict.fromkeys(_ZIG_CACHES, os.path.join(folder, "zig")) | {"ZERO_AR_DATE": "1"}
     try:
         done = subprocess.run(
             words,
-            env=caches | os.environ,
+            env=variables | os.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from packageimage.inspect.verify import verify
 from packageimage.model import header as headers
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.platform import platform_named
+
+from .debug_symbols import write_bundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,3 +73,5 @@ def run(args: argparse.Namespace) -> None:
     digest = hashlib.sha256(image).hexdigest()
     sidecar = headers.encode_sidecar(header, len(image), digest, includes)
     depot.publish(args.image, sidecar, args.output_image, args.output_header)
+    if platform.object_format == "macho" and described.flags.debug_level > 0:
+        write_bundle(args.output_image, os.environ)

@@ -37,7 +37,9 @@ class MachO(Flavor):
         return ["-install_name", f"@rpath/{OUTPUT_NAME}"]
 
     def reproducible_args(self) -> list[str]:
-        return []  # LLD's UUID is a hash of what it wrote
+        # LLD's UUID is a hash of what it wrote. With debug information it names the objects, which
+        # dsymutil reads: by their paths below the working folder then, not in full.
+        return ["-oso_prefix", "."]
 
     def standalone_args(self) -> list[str]:
         # Nothing is left undefined, so nothing is looked up; what the words are for is that LLD
