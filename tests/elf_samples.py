@@ -111,9 +111,7 @@ def link(
     for name, content in objects.items():
         (folder / name).write_bytes(content)
     output = folder / "image.so"
-    command = flavor_named("elf").command(
-        found, PLATFORMS[platform], list(objects), str(output)
-    )
+    command = flavor_named("elf").command(found, PLATFORMS[platform], list(objects), str(output))
     command = [word for word in command if word not in drop]
     subprocess.run([*command, *add], cwd=folder, check=True, capture_output=True)
     return output

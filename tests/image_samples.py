@@ -35,18 +35,7 @@ define hidden i64 @twice.t0(i64 %x) {
 
 
 def platform_named(name: str) -> Platform:
-    """Also of platforms that images are not built for yet."""
-    return (
-        PLATFORMS.get(name)
-        or {
-            "windows-arm64": Platform(
-                name, "aarch64-pc-windows-gnu", "coff", "aarch64", "windows", ".pkgimage.dll"
-            ),
-            "linux-riscv64": Platform(
-                name, "riscv64-unknown-linux-gnu", "elf", "riscv64", "linux", ".pkgimage.so"
-            ),
-        }[name]
-    )
+    return PLATFORMS[name]
 
 
 @functools.cache

@@ -27,6 +27,7 @@ from packageimage.inspect.images import image_facts
 from packageimage.inspect.macho_file import read_image
 from packageimage.inspect.verify import verify
 from packageimage.model.errors import PackageImageError
+from packageimage.model.platform import PLATFORMS
 
 ARM, INTEL = MACHO
 LIBSYSTEM = """--- !tapi-tbd
@@ -319,7 +320,7 @@ def test_fixups_agree_with_llvm_objdump(platform):
 
 
 def test_an_image_of_zigs_linker_is_read(tmp_path):
-    """Its images break rules (it exports and binds names of its own), but can be told so."""
+    """It exports and binds names of its own, which the rules allow where libSystem is needed."""
     pytest.importorskip("ziglang")
     thunks, data = shared_objects(ARM)
     for name, content in (("t.o", thunks), ("d.o", data), ("c.o", compiled(CODE, ARM))):
@@ -341,3 +342,13 @@ def test_an_image_of_zigs_linker_is_read(tmp_path):
     assert "pkgimage" in facts.exports
     assert facts.macho.signature.problem == ""
     assert facts.libraries == ("/usr/lib/libSystem.B.dylib",)
+    assert set(facts.exports) > {"pkgimage"}
+    # Nothing said how it is to be called, so the install name is missing or a path.
+    assert {finding.rule for finding in verify(facts, HEADER, PLATFORMS[ARM])} <= {
+        "install name",
+        "paths",
+    }
+    alone = dataclasses.replace(facts, libraries=())
+    assert {finding.rule for finding in verify(alone, HEADER, PLATFORMS[ARM])} >= {
+        "exports", "undefined symbols", "bindings", "build version",
+    }  # fmt: skip

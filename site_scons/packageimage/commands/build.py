@@ -190,7 +190,7 @@ def _targets(texts: list[str]) -> str | dict[str, str]:
                 f"or architecture as NAME=STRING, found {one_line(text)!r} besides others"
             )
         named[key] = value
-    return named[""] if "" in named else named or ""
+    return named.get("", named or "")
 
 
 _SHOWN = {

@@ -58,7 +58,7 @@ def find_linker(
     if named:
         return probe((_executable(named, environ),), environ)
     problems = []
-    candidates = [(path,) for path in linkers_on_path(environ.get("PATH", ""), kinds)]
+    candidates: list[tuple[str, ...]] = [(path,) for path in linkers_on_path(environ.get("PATH", ""), kinds)]
     if "zig" in kinds:
         candidates.append((python, "-m", WHEEL))
     for command in candidates:
