@@ -4,6 +4,7 @@
     python3 run.py demo          build the examples' images, run them, show the gain
     python3 run.py test          the quick tests
     python3 run.py slow          the tests with real packages and long builds
+    python3 run.py machines      images on emulated machines of other platforms
     python3 run.py lint types    style, then types
 
 Everything is installed into .venv here, once for each change of pyproject.toml. Several lanes run
@@ -43,8 +44,12 @@ LANES = {
             ["benchmarks/examples.py", "--depot", "build/depot"],
         ],
     ),
-    "test": Lane("the quick tests", [["-m", "pytest", "-m", "not slow"]]),
+    "test": Lane("the quick tests", [["-m", "pytest", "-m", "not slow and not machines"]]),
     "slow": Lane("the tests with real packages and long builds", [["-m", "pytest", "-m", "slow"]]),
+    "machines": Lane(
+        "images run on emulated machines of other platforms (Debian: qemu-user, wine64)",
+        [["-m", "tests.machines"], ["-m", "pytest", "-m", "machines"]],
+    ),
     "lint": Lane(
         "ruff's checks and formatting",
         [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]],

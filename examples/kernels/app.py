@@ -10,7 +10,7 @@ TEXT = "the quick brown fox jumps over the lazy dog and the dog sleeps"
 
 def results():
     """Every result by name: numbers, arrays, strings and dictionaries."""
-    index = np.arange(600)
+    index = np.arange(600, dtype=np.int64)  # on Windows too, before NumPy 2
     wave = np.sin(index * 0.1) * 100.0
     field = (index * 7919 % 101).reshape(20, 30) / 101.0
     numbers = index * 7919 % 257

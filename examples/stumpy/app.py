@@ -8,7 +8,7 @@ WINDOW = 32
 
 def series():
     """Two regimes; a shape hidden at 100 and at 520, an anomaly at 300."""
-    t = np.arange(720)
+    t = np.arange(720, dtype=np.int64)  # on Windows too, before NumPy 2
     values = np.where(t < 400, np.sin(t * 0.21), 0.6 * np.sin(t * 0.47) + 0.2 * np.cos(t * 0.11))
     values = values + 0.3 * (t * t * 7919 % 101) / 101
     shape = np.linspace(-1.0, 1.0, WINDOW) ** 3 * 2.0

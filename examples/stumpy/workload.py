@@ -6,7 +6,7 @@ stumpy's functions are compiled when they are first called, for the types they a
 import numpy as np
 import stumpy
 
-t = np.arange(64)
+t = np.arange(64, dtype=np.int64)
 series = t % 16 * 0.1 + t**3 * 1e-6  # nearly repeats itself: there is a motif
 profile = stumpy.stump(series, m=8)
 distances = profile[:, 0].astype(float)

@@ -128,7 +128,7 @@ def test_an_unknown_object_format_lists_the_known(name):
 
 def test_an_unknown_machine_is_refused():
     odd = PLATFORMS["linux-x86_64"].replace(arch="ppc64le")
-    with pytest.raises(PackageImageError, match="knows the machines x86_64, .*, found ppc64le"):
+    with pytest.raises(PackageImageError, match=r"knows the machines x86_64, .*, found ppc64le"):
         flavor_named("elf").command(LLD, odd, ["a.o"])
 
 

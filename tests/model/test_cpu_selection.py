@@ -7,7 +7,9 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packageimage.model.cpu_selection import HostCPU, TargetRecord, select
+from packageimage.model.cpu_selection import HostCPU, TargetRecord, host_cpu, select
+from packageimage.model.cpu_tables import cpu_table, linux_aarch64
+from packageimage.model.cpu_targets import parse_cpu_targets, target_records
 
 BASE = TargetRecord("generic", "x86-64", ("sse2",), 128)
 SANDY = TargetRecord("sandybridge,clone_all", "sandybridge", ("avx", "sse2"), 256, ("clone_all",))
@@ -70,12 +72,12 @@ def test_verdicts_and_table() -> None:
     ("targets", "forced", "reason"),
     [
         ((), None, "the image has no CPU targets"),
-        (ALL[1:], None, "every target needs features that nehalem lacks: avx"),
+        (ALL[1:], None, "every target needs features that nehalem lacks: sandy"),
         (ALL, "skylake", "no target is called 'skylake'; the image has generic; sandy"),
         (
             ALL,
             "haswell",
-            "the forced target 'haswell' needs features that nehalem lacks: avx, avx2",
+            "the forced target 'haswell' needs features that nehalem lacks: haswell,",
         ),
     ],
 )
@@ -125,3 +127,42 @@ def test_all_of_a_small_world() -> None:
         index = select(ALL, host).index
         assert index is None or set(ALL[index].features) <= host.features
         assert (index is None) == ("sse2" not in host.features)
+
+
+def test_a_system_that_tells_no_features_has_those_of_its_cpu():
+    """LLVM reads none on Apple silicon, nor where /proc is not mounted."""
+    table = cpu_table("aarch64")
+    assert host_cpu("apple-m1", (), "aarch64").features == table.of_cpu("apple-m1")
+    assert {"neon", "fp-armv8"} <= host_cpu("generic", (), "aarch64").features
+    assert host_cpu("of tomorrow", (), "aarch64").features == {"neon", "fp-armv8"}
+    told = host_cpu("apple-m1", ["neon", "lse"], "aarch64")
+    assert told.features == {"neon", "lse"}
+
+
+def test_what_no_code_uses_is_not_asked_for():
+    """Virtual machines and emulators hide invpcid, rdrnd and their like."""
+    (haswell,) = target_records(parse_cpu_targets("haswell", "x86_64"))
+    assert {"avx2", "fma", "bmi2", "movbe"} <= set(haswell.features)
+    assert not {"invpcid", "fsgsbase", "rdrnd", "xsaveopt"} & set(haswell.features)
+    (asked,) = target_records(parse_cpu_targets("haswell,+rdseed", "x86_64"))
+    assert "rdseed" in asked.features
+
+
+N1 = (
+    "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop"
+    " asimddp ssbs"
+)
+
+
+def test_linux_tells_more_of_arm64_than_llvm_reads():
+    reported = ["aes", "crc", "fp-armv8", "lse", "neon", "sha2"]
+    machine = host_cpu("neoverse-n1", reported, "aarch64", N1.split())
+    records = target_records(parse_cpu_targets("generic;neoverse-n1;neoverse-v1", "aarch64"))
+    assert select(records, machine).index == 1
+    half = host_cpu("neoverse-n1", reported, "aarch64", [f for f in N1.split() if f != "asimdhp"])
+    assert "fullfp16" not in half.features
+
+
+def test_linux_names_lead_to_features_that_llvm_has():
+    every = linux_aarch64.features_of([*linux_aarch64._NAMES, "fphp", "asimdhp", "sha512", "sm3"])
+    assert every <= cpu_table("aarch64").features

@@ -10,7 +10,7 @@ import numpy as np
 
 reals = np.arange(6.0)
 rows = reals.reshape(2, 3)
-integers = np.arange(6)
+integers = np.arange(6, dtype=np.int64)
 
 kernels.running_total(reals)
 kernels.moments(reals)

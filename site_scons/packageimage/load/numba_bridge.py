@@ -46,6 +46,7 @@ from numba.np.ufunc import ufuncbuilder
 from numba.np.ufunc.wrappers import _wrapper_info
 from numba.stencils.stencil import StencilFunc
 
+from ..model import cpu_selection
 from ..model.base_image import BaseImage
 from ..model.code_place import place_in
 from ..model.cpu_selection import HostCPU
@@ -82,12 +83,11 @@ def base_image() -> BaseImage:
     )
 
 
-def host_cpu() -> HostCPU:
-    """This machine's CPU as LLVM names it."""
-    features = llvm.get_host_cpu_features()
-    return HostCPU(
-        llvm.get_host_cpu_name(), frozenset(name for name, present in features.items() if present)
-    )
+def host_cpu(arch: str) -> HostCPU:
+    """This machine's CPU, of that architecture, as LLVM names it."""
+    reported = [name for name, present in llvm.get_host_cpu_features().items() if present]
+    flags = process.cpu_flags() if arch == "aarch64" else ()
+    return cpu_selection.host_cpu(llvm.get_host_cpu_name(), reported, arch, flags)
 
 
 @functools.cache

@@ -39,3 +39,15 @@ def address_of(name: str) -> int | None:
                 continue
             return ctypes.addressof(function)
     return None
+
+
+def cpu_flags() -> list[str]:
+    """What Linux tells of the first processor's features; nothing where it does not."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("Features"):  # arm64's word; x86's is "flags"
+                    return line.partition(":")[2].split()
+    except OSError:
+        pass  # another system
+    return []

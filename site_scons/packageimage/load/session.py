@@ -119,11 +119,12 @@ class Session:
         if self._check_session is None:
             from . import check, numba_bridge
 
+            platform = host_platform()
             self._check_session = check.Session(
-                platform=host_platform().name,
+                platform=platform.name,
                 base=numba_bridge.base_image(),
                 flags=self.flags,
-                host=numba_bridge.host_cpu(),
+                host=numba_bridge.host_cpu(platform.arch),
                 forced_target=self.forced_target,
             )
         return self._check_session

@@ -34,6 +34,32 @@ class HostCPU(Record):
     features: frozenset[str]
 
 
+# What every machine of an architecture has, and every system that tells anything tells of.
+_BASELINE = {"aarch64": "neon", "riscv64": "i", "x86_64": "sse2"}
+
+
+def host_cpu(
+    name: str, reported: Iterable[str], arch: str, linux_flags: Iterable[str] = ()
+) -> HostCPU:
+    """A machine by the CPU's name and features that LLVM gives.
+
+    LLVM reads features from the operating system. On arm64 Linux it reads few of them;
+    `linux_flags` are all, as /proc/cpuinfo has them. Where a system tells nothing (a container
+    without /proc, macOS on Apple silicon), the CPU has those that LLVM knows of its name.
+    """
+    features = frozenset(reported)
+    if arch == "aarch64" and linux_flags:
+        from packageimage.model.cpu_tables import linux_aarch64
+
+        features |= linux_aarch64.features_of(linux_flags)
+    if _BASELINE[arch] not in features:
+        from packageimage.model.cpu_tables import cpu_table  # 2 ms that hardly any session pays
+
+        table = cpu_table(arch)
+        features |= table.cpus.get(name, frozenset()) | table.essential
+    return HostCPU(name, features)
+
+
 class Verdict(Record):
     """What became of one target: usable means that the host can run it."""
 
@@ -149,5 +175,12 @@ def _reason(
         has = "; ".join(record.spec for record in records)
         return f"no target is called {forced!r}; the image has {has}"
     what = f"the forced target {forced!r}" if forced is not None else "every target"
-    nearest = min((lacks[at] for at in range(len(records)) if wanted[at]), key=len)
-    return f"{what} needs features that {host.name} lacks: {', '.join(nearest)}"
+    each = "; ".join(
+        f"{record.spec} needs {_few(lacks[at])}" for at, record in enumerate(records) if wanted[at]
+    )
+    return f"{what} needs features that {host.name} lacks: {each}"
+
+
+def _few(names: tuple[str, ...], most: int = 6) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -428,14 +428,14 @@ def target_records(targets: Iterable[CPUTarget]) -> tuple[TargetRecord, ...]:
 
     A target's features are those of its own code and of its base's, because a function that was
     not cloned runs as the base's code; and only those that a host can report, because no host
-    could show that it has the others.
+    could show that it has the others. What no code uses is needed only where the string adds it.
     """
     records: list[TargetRecord] = []
     needed: list[frozenset[str]] = []
     for target in targets:
         table = _table(target.arch)
         own = features_of(target)
-        needs = own & table.reported
+        needs = own & table.reported - table.not_generated.difference(target.enable)
         if target.index:
             needs |= needed[target.base]
         needed.append(needs)

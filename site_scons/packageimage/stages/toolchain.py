@@ -13,7 +13,10 @@ import sys
 import zlib
 from typing import Any
 
+from packageimage.load import process
+from packageimage.model import cpu_selection
 from packageimage.model.errors import PackageImageError
+from packageimage.model.platform import host_platform
 from packageimage.stages.base_image import measure_base_image
 
 DISTRIBUTIONS = ("numba", "llvmlite", "numpy", "pyelftools", "macholib", "pefile")
@@ -38,11 +41,11 @@ def measure(host_cpu: bool) -> dict[str, Any]:
     if host_cpu:
         import llvmlite.binding as llvm
 
-        features = llvm.get_host_cpu_features()
-        result["host_cpu"] = {
-            "name": llvm.get_host_cpu_name(),
-            "features": sorted(name for name, on in features.items() if on),
-        }
+        reported = [name for name, on in llvm.get_host_cpu_features().items() if on]
+        host = cpu_selection.host_cpu(
+            llvm.get_host_cpu_name(), reported, host_platform().arch, process.cpu_flags()
+        )
+        result["host_cpu"] = {"name": host.name, "features": sorted(host.features)}
     return result
 
 

@@ -58,9 +58,9 @@ def find_linker(
     if named:
         return probe((_executable(named, environ),), environ)
     problems = []
-    candidates: list[tuple[str, ...]] = [(path,) for path in linkers_on_path(environ.get("PATH", ""), kinds)]
-    if "zig" in kinds:
-        candidates.append((python, "-m", WHEEL))
+    found = linkers_on_path(environ.get("PATH", ""), kinds)
+    candidates: list[tuple[str, ...]] = [(path,) for path in found]
+    candidates += [(python, "-m", WHEEL)] * ("zig" in kinds)
     for command in candidates:
         try:
             return _probe(command, environ)

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packageimage.model.cpu_tables.reported import ALIASES, ESSENTIAL, REPORTED
+from packageimage.model.cpu_tables.reported import ALIASES, ESSENTIAL, NOT_GENERATED, REPORTED
 
 ARCHITECTURES = ("aarch64", "riscv64", "x86_64")
 
@@ -23,7 +23,8 @@ class CPUTable:
     cpus: each CPU's features, closed under implication. implies: for every feature that changes
     which instructions may be used, all that it implies, without itself. neutral: the names of
     features that only tune. reported: features that an operating system tells of, so that a host
-    can be checked for them. essential: features without which LLVM makes no code. aliases: other
+    can be checked for them. not_generated: those of them that no code of an image uses. essential:
+    features without which LLVM makes no code. aliases: other
     names of features.
     """
 
@@ -32,6 +33,7 @@ class CPUTable:
     implies: dict[str, frozenset[str]]
     neutral: frozenset[str]
     reported: frozenset[str]
+    not_generated: frozenset[str]
     essential: frozenset[str]
     aliases: dict[str, str]
 
@@ -69,6 +71,7 @@ def cpu_table(arch: str) -> CPUTable:
         implies,
         frozenset(data.NEUTRAL.split()) | (essential - implies.keys()),
         frozenset(REPORTED[arch].split()) & implies.keys(),
+        frozenset(NOT_GENERATED[arch].split()),
         essential,
         ALIASES[arch],
     )

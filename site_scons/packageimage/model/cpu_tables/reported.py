@@ -38,6 +38,19 @@ REPORTED = {
     """,
 }
 
+# Of these, what LLVM emits for intrinsics alone that no Python function leads to: instructions for
+# kernels, for threads, random numbers, cache control, and such. An image needs none of them, and
+# virtual machines and emulators hide many.
+NOT_GENERATED = {
+    "aarch64": "altnzcv bti ccdp ccpp dit gcs hbc ls64 mte pauth rand sb ssbs wfxt",
+    "riscv64": "zawrs zicbom zicboz zicbop zicntr zifencei zihintntl zihintpause zihpm zimop zcmop",
+    "x86_64": """
+        cldemote clflushopt clwb clzero enqcmd fsgsbase hreset invpcid kl lwp mwaitx pconfig pku
+        ptwrite rdpid rdpru rdrnd rdseed rtm serialize sgx shstk tsxldtrk uintr usermsr waitpkg
+        wbnoinvd widekl xsave xsavec xsaveopt xsaves
+    """,
+}
+
 # What LLVM's 64-bit calling conventions need. Without them it ends the process over the first
 # function with a float; 64bit is one more that LLVM reports of every host.
 ESSENTIAL = {

@@ -1,0 +1,36 @@
+"""Lets packageimage's loader, on this Linux machine, take itself to be on macOS and open dylibs.
+
+Runs on the machine, before images are enabled. All of the loader but opening the file, the
+platform's name and the addresses of C functions is the real one, and so is Numba.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+from pathlib import Path
+
+from . import macos_names
+from .dylib import Dylib
+
+
+def pretend() -> None:
+    """Make `packageimage.enable()` accept images of the macOS of this CPU."""
+    import ctypes
+
+    from packageimage.load import image, numba_bridge, session
+    from packageimage.model.platform import PLATFORMS
+
+    arch = {"x86_64": "x86_64", "aarch64": "arm64"}[os.uname().machine]
+    platform = PLATFORMS[f"macos-{arch}"]
+    session.host_platform = lambda: platform
+
+    class Table(image._Table):
+        @classmethod
+        def in_dll(cls, library: Dylib, name: str) -> Table:
+            return cls.from_address(library.address(name))
+
+    image._Table = Table
+    image.ctypes = types.SimpleNamespace(**vars(ctypes) | {"CDLL": lambda path: Dylib(Path(path))})
+    linux = numba_bridge.address_of
+    numba_bridge.address_of = lambda name: macos_names.address_of(name, linux)

@@ -1,0 +1,228 @@
+"""Images run on the machines they were built for: the ordinary loader, the examples' results.
+
+Expected is what plain Numba computes on this host, with the NumPy of the image.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import shutil
+import struct
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from image_build import _OBSERVER as OBSERVER
+from image_build import LIBRARY, environment
+
+from machines.machine import Machine
+
+pytestmark = pytest.mark.machines
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+ULPS = 4
+
+# Prints all results of an application, floats to the last bit.
+MEASURE = """
+import json, runpy, sys
+import numpy as np
+
+def exact(value):
+    if isinstance(value, dict):
+        return {str(key): exact(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return [str(value.dtype).replace("int32", "int"), list(value.shape),
+                [exact(item) for item in value.ravel().tolist()]]
+    if isinstance(value, (list, tuple)):
+        return [exact(item) for item in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (float, np.floating)):
+        return "float " + float(value).hex()
+    return int(value) if isinstance(value, np.integer) else value
+
+print(json.dumps(exact(runpy.run_path(sys.argv[1])["results"]())))
+"""
+PRETEND = "from machines.macos_process import pretend; pretend()\n"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an application gave, and what the session saw of images."""
+
+    results: dict
+    seen: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Application:
+    """An example: its package, where that is, what is run."""
+
+    package: str
+    path: Path
+    workload: Path
+    app: Path
+
+
+def kernels() -> Application:
+    folder = EXAMPLES / "kernels"
+    return Application("kernels", folder / "src", folder / "src/workload.py", folder / "app.py")
+
+
+def stumpy(folder: Path) -> Application:
+    """stumpy in a folder of its own: a machine has no other package of this environment."""
+    spec = importlib.util.find_spec("stumpy")
+    if spec is None or spec.origin is None:
+        pytest.skip("found no stumpy: install it (pip install stumpy)")
+    installed = Path(spec.origin).parent
+    shutil.copytree(
+        installed, folder / "stumpy", ignore=shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
+    )
+    for metadata in installed.parent.glob("stumpy-*.dist-info"):
+        shutil.copytree(metadata, folder / metadata.name)
+    example = EXAMPLES / "stumpy"
+    return Application("stumpy", folder, example / "workload.py", example / "app.py")
+
+
+def built(machine: Machine, what: Application, folder: Path, targets: str) -> Path:
+    """The depot with the machine's image of it."""
+    depot = folder / "depot"
+    done = subprocess.run(
+        [
+            machine.builder, "-m", "packageimage", "build", what.package, "--path", what.path,
+            "--workload", what.workload, "--depot", depot, "--platform", machine.platform,
+            "--cpu-targets", targets,
+        ],
+        env=environment(folder / "home"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return depot
+
+
+def on_host(machine: Machine, what: Application, folder: Path) -> Run:
+    """Under plain Numba, with the versions that the image was built with."""
+    done = subprocess.run(
+        [machine.builder, "-c", MEASURE, what.app],
+        env=environment(folder / "home", what.path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Run(json.loads(done.stdout))
+
+
+def on_machine(machine: Machine, what: Application, folder: Path, depot: Path) -> Run:
+    """With images, by the ordinary loader; on macOS' machines behind what opens dylibs there."""
+    measure = folder / "measure.py"
+    measure.write_text(MEASURE)
+    home = folder / "machine-home"
+    home.mkdir(exist_ok=True)
+    done = machine.python(
+        "-c",
+        (PRETEND if machine.platform.startswith("macos") else "") + OBSERVER,
+        measure,
+        what.app,
+        env={
+            "HOME": home,
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONPATH": [LIBRARY, what.path],
+            "PKGIMAGE_DEPOT_PATH": [depot],
+        },
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Run(json.loads(done.stdout), json.loads(done.stderr.rstrip().rpartition("\n")[2]))
+
+
+def ulps(first: float, second: float) -> float:
+    """How many doubles lie between two; 0 for two NaNs."""
+    if math.isnan(first) or math.isnan(second):
+        return 0 if math.isnan(first) and math.isnan(second) else math.inf
+    rank = [struct.unpack("<q", struct.pack("<d", value))[0] for value in (first, second)]
+    ordered = [value if value >= 0 else -(value & (2**63 - 1)) for value in rank]
+    return abs(ordered[0] - ordered[1])
+
+
+def within_ulps(first: float, second: float) -> bool:
+    """As close as two libms are, which is all that may differ without fast-math."""
+    return ulps(first, second) <= ULPS
+
+
+def reordered(first: float, second: float) -> bool:
+    """As close as sums are that each CPU's code adds up in an order of its own: stumpy's functions
+    are declared with fastmath, and squared distances are differences of such sums."""
+    return first == second or abs(first - second) <= 1e-8 * max(1.0, abs(first), abs(second))
+
+
+def differences(found, expected, close=within_ulps, where="") -> list[str]:
+    """Where two results of MEASURE are not the same, floats not `close`."""
+    if isinstance(expected, dict) and isinstance(found, dict) and found.keys() == expected.keys():
+        return [
+            d for k in expected for d in differences(found[k], expected[k], close, f"{where} {k}")
+        ]
+    if isinstance(expected, list) and isinstance(found, list) and len(found) == len(expected):
+        pairs = enumerate(zip(found, expected, strict=True))
+        return [d for i, (f, e) in pairs for d in differences(f, e, close, f"{where}[{i}]")]
+    floats = [
+        float.fromhex(value.removeprefix("float "))
+        for value in (found, expected)
+        if isinstance(value, str) and value.startswith("float ")
+    ]
+    same = close(*floats) if len(floats) == 2 else found == expected
+    return [] if same else [f"{where.strip()}: expected {expected}, found {found}"]
+
+
+TARGETS = {
+    "linux_aarch64": ("generic;neoverse-n1", "neoverse-n1"),
+    "windows_x86_64": ("generic;haswell", "haswell"),
+    "macos_arm64": ("generic;neoverse-n1", "neoverse-n1"),
+    "macos_x86_64": ("generic;haswell", "haswell"),
+    "nehalem": ("generic;haswell;x86-64-v4", "generic"),
+    "haswell": ("generic;haswell;x86-64-v4", "haswell"),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_example_runs_from_its_image(name, request, tmp_path):
+    machine = request.getfixturevalue(name)
+    targets, chosen = TARGETS[name]
+    depot = built(machine, kernels(), tmp_path, targets)
+    run = on_machine(machine, kernels(), tmp_path, depot)
+    assert differences(run.results, on_host(machine, kernels(), tmp_path).results) == []
+    assert run.seen["loaded"] == ["kernels"]
+    assert run.seen["targets"] == {"kernels": chosen}
+    assert (run.seen["compiled"], run.seen["passes"], run.seen["rejections"]) == ([], 0, [])
+
+
+@pytest.mark.parametrize("name", ["linux_aarch64", "windows_x86_64", "macos_arm64"])
+def test_stumpy_runs_from_its_image(name, request, tmp_path):
+    machine = request.getfixturevalue(name)
+    (tmp_path / "package").mkdir()
+    application = stumpy(tmp_path / "package")
+    depot = built(machine, application, tmp_path, TARGETS[name][0])
+    run = on_machine(machine, application, tmp_path, depot)
+    assert run.seen["loaded"] == ["stumpy"]
+    assert run.seen["rejections"] == []
+    expected = on_host(machine, application, tmp_path).results
+    assert differences(run.results, expected, reordered) == []
+    if machine.platform != "windows-x86_64":  # where NumPy 1's integers have 32 bits
+        assert run.seen["compiled"] == []
+
+
+def test_a_cpu_below_the_lowest_target_is_told_why_and_runs_all_the_same(kvm64, tmp_path):
+    depot = built(kvm64, kernels(), tmp_path, "nehalem;haswell")
+    run = on_machine(kvm64, kernels(), tmp_path, depot)
+    assert differences(run.results, on_host(kvm64, kernels(), tmp_path).results) == []
+    assert run.seen["loaded"] == []
+    ((kind, message),) = run.seen["rejections"]
+    assert kind == "cpu-target"
+    for target in ("nehalem", "haswell"):
+        assert target in message
+    assert len(run.seen["compiled"]) > 20
