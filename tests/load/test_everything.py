@@ -90,7 +90,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def depot(tmp_path_factory, home):
     depot = tmp_path_factory.mktemp("depot")
-    build(home, depot, "everything", WORKLOAD, PACKAGES)
+    build(home, depot, "everything", WORKLOAD, PACKAGES, "--partitions", "3")
     return depot
 
 

@@ -259,13 +259,14 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
             merged = None
             for data in self.image.bitcode(self.group):
                 module = llvm.parse_bitcode(data)
-                for function in module.functions:
-                    if not function.is_declaration and function.linkage in _STRONG:
-                        function.linkage = "linkonce_odr"
                 if merged is None:
                     merged = module
                 else:
                     merged.link_in(module)
+            # Not before all are linked: LLVM leaves such functions out where nothing needs them.
+            for function in merged.functions:
+                if not function.is_declaration and function.linkage in _STRONG:
+                    function.linkage = "linkonce_odr"
             self._shared = merged
         return self._shared
 
