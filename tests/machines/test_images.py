@@ -34,7 +34,8 @@ def exact(value):
     if isinstance(value, dict):
         return {str(key): exact(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return [str(value.dtype).replace("int32", "int"), list(value.shape),
+        # Before NumPy 2, `int` had 32 bits on Windows.
+        return ["int" if value.dtype.kind in "iu" else str(value.dtype), list(value.shape),
                 [exact(item) for item in value.ravel().tolist()]]
     if isinstance(value, (list, tuple)):
         return [exact(item) for item in value]
