@@ -42,3 +42,16 @@ def test_everything_numba_registers_is_known():
     names |= {f"numba_{name}" for name in (*_helperlib.c_helpers, *_dynfunc.c_helpers)}
     names |= {f"NRT_{name}".replace("NRT__nrt", "NRT_") for name in _nrt_python.c_helpers}
     assert not sorted(name for name in names if not is_bindable(name, "linux"))
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "reason"),
+    [
+        ("sincos", "windows", "windows has no such function; linux would"),
+        ("posix_memalign", "windows", "windows has no such function; linux and macos would"),
+        ("memset_pattern16", "linux", "linux has no such function; macos would"),
+    ],
+)
+def test_what_one_system_has_alone(name, system, reason):
+    assert not is_bindable(name, system)
+    assert why_not(name, system) == reason

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from image_build import _OBSERVER as OBSERVER
 from image_build import LIBRARY, environment
+from packageimage.inspect.objects import undefined_symbols
 
 from machines.machine import Machine
 
@@ -88,16 +89,18 @@ def stumpy(folder: Path) -> Application:
     return Application("stumpy", folder, example / "workload.py", example / "app.py")
 
 
-def built(machine: Machine, what: Application, folder: Path, targets: str) -> Path:
-    """The depot with the machine's image of it."""
-    depot = folder / "depot"
+def built(
+    machine: Machine, what: Application, folder: Path, targets: str, linker: str = ""
+) -> Path:
+    """The depot with the machine's image of it; `linker` as $PKGIMAGE_LLD names it."""
+    depot = folder / f"depot{Path(linker).name}"
     done = subprocess.run(
         [
             machine.builder, "-m", "packageimage", "build", what.package, "--path", what.path,
             "--workload", what.workload, "--depot", depot, "--platform", machine.platform,
             "--cpu-targets", targets,
         ],
-        env=environment(folder / "home"),
+        env=environment(folder / "home") | ({"PKGIMAGE_LLD": linker} if linker else {}),
         capture_output=True,
         text=True,
         check=False,
@@ -200,6 +203,65 @@ def test_the_example_runs_from_its_image(name, request, tmp_path):
     assert run.seen["loaded"] == ["kernels"]
     assert run.seen["targets"] == {"kernels": chosen}
     assert (run.seen["compiled"], run.seen["passes"], run.seen["rejections"]) == ([], 0, [])
+
+
+@pytest.mark.parametrize("name", ["linux_aarch64", "windows_x86_64", "macos_x86_64"])
+def test_images_of_other_linkers_run_too(name, request, tmp_path):
+    machine = request.getfixturevalue(name)
+    targets, _ = TARGETS[name]
+    first = built(machine, kernels(), tmp_path, targets)
+    expected = on_machine(machine, kernels(), tmp_path, first).results
+    others = [path for path in map(shutil.which, ("lld-14", "lld-19")) if path] + ["ziglang"]
+    for linker in others:
+        depot = built(machine, kernels(), tmp_path, targets, linker)
+        run = on_machine(machine, kernels(), tmp_path, depot)
+        assert (run.seen["loaded"], run.seen["compiled"]) == (["kernels"], []), linker
+        assert run.results == expected, linker
+
+
+# 520 doubles are returned by reference to a place in the caller's frame, which is above a page:
+# Windows wants each page of it touched in order. Recursive, or it would be inlined.
+TUPLE = 520
+DEEP = f"""
+import math
+from numba import njit
+
+@njit
+def turned(x, n):
+    if n == 0:
+        return ({", ".join(f"x + {i}" for i in range(TUPLE))})
+    t = turned(x * 0.5, n - 1)
+    return ({", ".join(f"t[{(i + 1) % TUPLE}] + 1.0" for i in range(TUPLE))})
+
+@njit
+def wave(x):
+    return math.sin(x) * 10.0 + math.cos(x)  # one call of sincos where there is one
+"""
+DEEP_APP = """
+import deep
+
+def results():
+    return {"turned": deep.turned(1.0, 40), "wave": [deep.wave(i * 0.1) for i in range(100)]}
+"""
+
+
+def test_frames_above_a_page_and_sincos_on_windows(windows_x86_64, tmp_path):
+    files = {
+        "src/deep.py": DEEP,
+        "work.py": "import deep\ndeep.turned(1.0, 1), deep.wave(1.0)\n",
+        "app.py": DEEP_APP,
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    what = Application("deep", tmp_path / "src", tmp_path / "work.py", tmp_path / "app.py")
+    depot = built(windows_x86_64, what, tmp_path, "generic;haswell")
+    objects = list((tmp_path / "home").rglob("deep.p0.t0.*.o"))
+    (undefined,) = (undefined_symbols(path.read_bytes()) for path in objects)
+    assert {"___chkstk_ms", "sincos"} <= set(undefined)
+    run = on_machine(windows_x86_64, what, tmp_path, depot)
+    assert run.seen["compiled"] == []
+    assert differences(run.results, on_host(windows_x86_64, what, tmp_path).results) == []
 
 
 @pytest.mark.parametrize("name", ["linux_aarch64", "windows_x86_64", "macos_arm64"])

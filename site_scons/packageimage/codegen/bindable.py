@@ -78,7 +78,7 @@ def why_not(name: str, os: str) -> str:
     """What is known of a name that `is_bindable` refuses on that system, for the message."""
     elsewhere = [system for system, names in OF_SYSTEM.items() if name in names]
     if elsewhere:
-        return f"only {' and '.join(elsewhere)} have it, not {os}"
+        return f"{os} has no such function; {' and '.join(elsewhere)} would"
     known = {
         "ti3": "it divides or multiplies 128-bit integers",
         "hf2": "it converts to half precision",

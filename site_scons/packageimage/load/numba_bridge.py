@@ -256,13 +256,10 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
             for name, address in self.image.slot_addresses():
                 if name.startswith(("pkgimage.", slots.ENVIRONMENT)):
                     llvm.add_symbol(name, address)
-            merged = None
-            for data in self.image.bitcode(self.group):
-                module = llvm.parse_bitcode(data)
-                if merged is None:
-                    merged = module
-                else:
-                    merged.link_in(module)
+            first, *others = self.image.bitcode(self.group)
+            merged = llvm.parse_bitcode(first)
+            for data in others:
+                merged.link_in(llvm.parse_bitcode(data))
             # Not before all are linked: LLVM leaves such functions out where nothing needs them.
             for function in merged.functions:
                 if not function.is_declaration and function.linkage in _STRONG:

@@ -10,7 +10,6 @@ from SCons.Errors import UserError
 from SCons.Script import GetOption
 
 from packageimage.fingerprint import stage_fingerprint
-from packageimage.flavors import lld_flavors
 from packageimage.model.cpu_targets import canonical_text
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.platform import Platform, host_platform
@@ -264,16 +263,10 @@ def _linker(env: Any, platform: Platform, flavors: str) -> Any:
     """An environment with the platform's flavor of LLD. Raises PackageImageError."""
     linker = env.Clone(PKGIMAGEPLATFORM=str(platform))
     try:
-        kinds = lld_flavors().kinds_for(platform.object_format)
-        found = lld_flavors("scons_tool").linker_of(env, kinds)
-        name, _ = lld_flavors().flavor_for(platform.object_format, found)
-        linker.Tool(f"lld_flavors.{name}", toolpath=[flavors])
-    except PackageImageError:
-        if GetOption("clean"):
-            return linker  # removing files takes no linker
-        raise
+        linker.Tool("lld_flavors", toolpath=[flavors])
     except UserError as error:
-        if isinstance(error.__cause__, PackageImageError):
+        if not isinstance(error.__cause__, PackageImageError):
+            raise
+        if not GetOption("clean"):  # removing files takes no linker
             raise error.__cause__ from None
-        raise
     return linker

@@ -2,7 +2,8 @@
 
 A flavor is one small file named for its object format (`elf.py`), with a word behind where a
 format has a second one for other forms of LLD (`coff_link.py`). Adding the file is all it takes to
-add the flavor, here and as a SCons tool (`env.Tool('lld_flavors.elf')`).
+add the flavor, here and as a SCons tool (`env.Tool('lld_flavors.elf')`). `env.Tool('lld_flavors')`
+takes the one that fits `$PKGIMAGEPLATFORM` and the LLD that there is.
 
 This package is imported under three names: `lld_flavors` by SCons, `site_tools.lld_flavors` in a
 checkout, `packageimage.site_tools.lld_flavors` from the wheel. So imports among its modules are
@@ -11,8 +12,11 @@ relative, and at a module's top: SCons removes the tool path once a tool's file 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
+from collections.abc import Mapping
+from typing import Any
 
 from packageimage.model.errors import PackageImageError
 
@@ -22,6 +26,7 @@ from .linker import Kind, Linker
 _NOT_FLAVORS = frozenset({"detect", "flavor", "linker", "scons_tool"})
 
 
+@functools.cache
 def known_flavors() -> tuple[str, ...]:
     """The names of the flavors, sorted: a format's first one comes before its others."""
     names = {module.name for module in pkgutil.iter_modules(__path__)}
@@ -37,22 +42,27 @@ def flavor_named(name: str) -> Flavor:
 
 def object_formats() -> tuple[str, ...]:
     """The object formats that can be linked, sorted."""
-    return tuple(sorted({flavor_named(name).object_format for name in known_flavors()}))
+    return tuple(sorted({_format_of(name) for name in known_flavors()}))
 
 
-def flavors_for(object_format: str) -> dict[str, Flavor]:
+def _format_of(name: str) -> str:
+    return name.partition("_")[0]
+
+
+@functools.cache
+def flavors_for(object_format: str) -> Mapping[str, Flavor]:
     """The flavors for `object_format` ('elf', ...) by name, in order of preference.
 
     Raises PackageImageError that lists the known formats when there is none.
     """
-    found = {name: flavor_named(name) for name in known_flavors()}
-    fitting = {name: known for name, known in found.items() if known.object_format == object_format}
+    # By their names: the others need not be imported in a build that changes nothing.
+    fitting = [name for name in known_flavors() if _format_of(name) == object_format]
     if not fitting:
         raise PackageImageError(
             f"linking needs an LLD flavor for the object format, found none for "
             f"{object_format!r}; this version links {', '.join(object_formats())}"
         )
-    return fitting
+    return {name: flavor_named(name) for name in fitting}
 
 
 def kinds_for(object_format: str) -> tuple[Kind, ...]:
@@ -78,3 +88,17 @@ def unfit(object_format: str, linker: Linker) -> PackageImageError:
         f"linking {object_format} needs LLD as {' or '.join(kinds_for(object_format))}, found "
         f"{linker}; install LLVM's lld or set PKGIMAGE_LLD to its path"
     )
+
+
+def generate(env: Any) -> None:
+    """The SCons tool: set the variables of the flavor that fits (`scons_tool`)."""
+    from .scons_tool import generate_for_platform
+
+    generate_for_platform(env)
+
+
+def exists(env: Any) -> bool:
+    """Whether there is an LLD for the platform."""
+    from .scons_tool import exists_for_platform
+
+    return exists_for_platform(env)

@@ -16,10 +16,11 @@ uses $LLDCOM must make $LLDVERSION part of it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from packageimage.model.errors import PackageImageError
@@ -46,19 +47,8 @@ def scons_tool(
 
     def generate(env: Environment) -> None:
         """Set the variables that are not set yet; running it again changes nothing."""
-        from SCons.Errors import UserError
-        from SCons.Util import CLVar
-
-        try:
-            variables = _variables(flavor, env)
-        except PackageImageError as error:
-            raise UserError(str(error)) from error
-        env.SetDefault(
-            **{
-                name: value if isinstance(value, str) else CLVar(value)
-                for name, value in variables.items()
-            }
-        )
+        with _said_to_user():
+            _set_variables(env, flavor, linker_of(env, flavor.forms))
 
     def exists(env: Environment) -> bool:
         """Whether an LLD that can link this format is there."""
@@ -69,6 +59,52 @@ def scons_tool(
         return True
 
     return generate, exists
+
+
+def generate_for_platform(env: Environment) -> None:
+    """`generate` of the tool `lld_flavors`: with the flavor for the platform and the LLD found."""
+    with _said_to_user():
+        linker, flavor = _fitting(env)
+        _set_variables(env, flavor, linker)
+
+
+def exists_for_platform(env: Environment) -> bool:
+    """`exists` of the same."""
+    try:
+        _fitting(env)
+    except PackageImageError:
+        return False
+    return True
+
+
+def _fitting(env: Environment) -> tuple[Linker, Flavor]:
+    from . import flavor_for, kinds_for  # whose text imports this module's flavors
+
+    object_format = _named_platform(env).object_format
+    linker = linker_of(env, kinds_for(object_format))
+    return linker, flavor_for(object_format, linker)[1]
+
+
+@contextlib.contextmanager
+def _said_to_user() -> Iterator[None]:
+    """A mistake as SCons wants it: a UserError, with ours as its cause."""
+    try:
+        yield
+    except PackageImageError as error:
+        from SCons.Errors import UserError
+
+        raise UserError(str(error)) from error
+
+
+def _set_variables(env: Environment, flavor: Flavor, linker: Linker) -> None:
+    from SCons.Util import CLVar
+
+    env.SetDefault(
+        **{
+            name: value if isinstance(value, str) else CLVar(value)
+            for name, value in _variables(flavor, linker, env).items()
+        }
+    )
 
 
 def linker_of(env: Environment, kinds: Iterable[Kind]) -> Linker:
@@ -103,8 +139,7 @@ def _found(environ: tuple[tuple[str, str], ...], kinds: tuple[Kind, ...]) -> Lin
     return Linker(kind, tuple(command), tuple(version))
 
 
-def _variables(flavor: Flavor, env: Environment) -> Mapping[str, str | list[str]]:
-    linker = linker_of(env, flavor.forms)
+def _variables(flavor: Flavor, linker: Linker, env: Environment) -> Mapping[str, str | list[str]]:
     return {
         "LLD": list(linker.command),
         "LLDVERSION": linker.version_text,
@@ -117,9 +152,13 @@ def _variables(flavor: Flavor, env: Environment) -> Mapping[str, str | list[str]
     }
 
 
-def _platform(flavor: Flavor, env: Environment) -> Platform:
+def _named_platform(env: Environment) -> Platform:
     named = env.get("PKGIMAGEPLATFORM")
-    platform = platform_named(env.subst(str(named))) if named else host_platform()
+    return platform_named(env.subst(str(named))) if named else host_platform()
+
+
+def _platform(flavor: Flavor, env: Environment) -> Platform:
+    platform = _named_platform(env)
     if platform.object_format != flavor.object_format:
         raise PackageImageError(
             f"this flavor links {flavor.object_format}, found platform "
