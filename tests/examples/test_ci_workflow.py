@@ -71,7 +71,11 @@ def test_the_steps_do_what_they_say(tmp_path):
     assert "linux-x86_64" in run(doctor)
     assert run(build).count("kernels: ") >= 5
     assert run(inspect).count("  keeps every rule") == 5
-    path = f"{tmp_path / 'src'}{os.pathsep}{SITE}"
+    (told,) = (s for s in steps() if "GITHUB_ENV" in s)
+    run(told, GITHUB_ENV=str(tmp_path / "github.env"))
+    name, _, source = (tmp_path / "github.env").read_text().strip().partition("=")
+    assert (name, source) == ("PYTHONPATH", str(tmp_path / "src"))
+    path = f"{source}{os.pathsep}{SITE}"
     depot = {"PKGIMAGE_DEPOT_PATH": str(tmp_path / "depot"), "PKGIMAGE": "strict"}
     explained = run(explain, PYTHONPATH=path, **depot)
     # The other platforms' are rejected for what they are.

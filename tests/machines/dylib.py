@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ _POINTER_64_OFFSET = 6  # the target is an offset from the Mach-O header
 _NO_FIXUPS = 0xFFFF
 _SEVERAL_STARTS = 0x8000
 _STRIDE = 4
+
+# BIND_OPCODE_SET_SYMBOL_TRAILING_FLAGS_IMM, then a name.
+_BOUND = re.compile(rb"[\x40-\x4f]([!-~]+)\0")
 
 _PAGE = 0x4000  # Apple silicon's; a multiple of everybody else's
 _WRITE, _EXECUTE = mmap.PROT_WRITE, mmap.PROT_EXEC
@@ -183,7 +187,13 @@ def _read(data: bytes) -> tuple[list[Segment], dict[int, bytes]]:
             rebases, n_rebases, *binds, exports, n_exports = struct.unpack_from(
                 "<10I", data, at + 8
             )
-            if any(binds[1::2]):
+            texts = [
+                data[start : start + length]
+                for start, length in zip(*[iter(binds)] * 2, strict=False)
+            ]
+            names = {name for text in texts for name in _BOUND.findall(text)}
+            # Zig's linker binds what lazy imports would need, though there are none.
+            if names - {b"dyld_stub_binder"}:
                 raise DylibError("it binds to other libraries: link with -fixup_chains")
             linked[command] = data[rebases : rebases + n_rebases]
             linked[_EXPORTS_TRIE] = data[exports : exports + n_exports]

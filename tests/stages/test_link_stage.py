@@ -185,5 +185,6 @@ def test_inputs_of_one_name_are_kept_apart(tmp_path):
     command = LinkCommand(("lld", "-o", "{output}", one, two, one, "--last"))
     assert command.inputs() == {one: "000-a.o", two: "001-a.o"}
     assert repeat_script(command, "x.so", command.inputs()).splitlines()[-1] == (
-        'exec lld -o x.so inputs/000-a.o inputs/001-a.o inputs/000-a.o --last "$@"'
+        "exec env ZIG_GLOBAL_CACHE_DIR=zig-cache ZIG_LOCAL_CACHE_DIR=zig-cache ZERO_AR_DATE=1 "
+        'lld -o x.so inputs/000-a.o inputs/001-a.o inputs/000-a.o --last "$@"'
     )

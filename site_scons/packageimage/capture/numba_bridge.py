@@ -39,6 +39,7 @@ from numba.core import (
     ccallback,
     codegen,
     compiler,
+    config,
     debuginfo,
     dispatcher,
     environment,
@@ -59,7 +60,6 @@ from numba.core.runtime import rtsys
 from numba.core.types import abstract
 from numba.core.typing import cffi_utils
 from numba.experimental.jitclass import boxing
-from numba.np import arraymath
 from numba.np.ufunc import array_exprs, dufunc, ufuncbuilder, wrappers
 from numba.np.ufunc import parallel as parallel_ufunc
 from numba.parfors import parfor_lowering
@@ -210,10 +210,10 @@ class Recorder:
 
     # -- called by the hooks -------------------------------------------------------------------
 
-    def on_lower(self, numba_library: Any, descriptor: Any) -> None:
+    def on_lower(self, numba_library: Any, descriptor: Any, function: Any) -> None:
         """A function is being put into a library by the innermost compilation."""
         if self.frames:
-            self.frames[-1].frozen |= _of_system(descriptor)
+            self.frames[-1].frozen |= _types_of_system(descriptor, function)
             frames = self._lowered_in.setdefault(id(numba_library), [])
             self.keep(numba_library)
             if self.frames[-1] not in frames:
@@ -269,6 +269,7 @@ class Recorder:
                     self.frames[-1].unrepeatable = True
                 names = _names_in(function.__code__)
                 self.frames[-1].frozen |= _frozen_globals(function, names)
+                self.frames[-1].frozen |= _text_of_system(function.__code__)
 
     def _origins(self, functions: list[python_types.FunctionType], line_bound: bool) -> set[Origin]:
         found = (self.sources.origin_of(f, with_line=line_bound) for f in functions)
@@ -408,27 +409,43 @@ def _frozen_globals(
     return found
 
 
-# Types that are C's `long`, 32 bits wide on Windows, or were before NumPy 2.
+# Types that are C's `long`, 32 bits wide on Windows, or were before NumPy 2: as attributes of numpy
+# and numba, and as texts that name a dtype.
 _OF_SYSTEM = frozenset({"int_", "uint", "long", "long_", "ulong"})
+_DTYPES_OF_SYSTEM = frozenset({"l", "L", "int_", "uint", "long", "ulong"})
+# Before NumPy 2 these give its default integer, that `long`, for narrow integers
+# (numba.np.arraymath.get_accumulator_type, numba.np.arrayobj._arange_dtype; numba#10846).
+_WIDENING = frozenset(
+    {"arange", "cumprod", "cumsum", "mean", "nancumprod", "nancumsum", "nanmean", "nanprod"}
+    | {"nansum", "prod", "std", "sum", "trace", "var"}
+)
 
 
-def _of_system(descriptor: Any) -> set[tuple[str, str, str]]:
-    """What code depends on that differs between systems, as a global that it froze.
+def _text_of_system(code: python_types.CodeType) -> set[tuple[str, str, str]]:
+    """That a function's text means another type on Windows, as a global that it froze."""
+    named = "zipf" in code.co_names  # numba.np.random.legacy compares with LONG_MAX
+    if named or _DTYPES_OF_SYSTEM.intersection(c for c in code.co_consts if isinstance(c, str)):
+        return _frozen(config.__name__, "IS_WIN32", config.IS_WIN32)
+    return set()
 
-    Numba adds up narrow integers in NumPy's default integer, which is 32 bits wide on Windows
-    before NumPy 2 (numba.np.arraymath.get_accumulator_type, numba#10846).
-    """
+
+def _types_of_system(descriptor: Any, function: Any) -> set[tuple[str, str, str]]:
+    """The same of what its types lead to. By the function's names, not by what was linked: a
+    parallel loop replaces the call."""
     old = int(numpy.__version__.partition(".")[0]) < 2
-    if old and descriptor.modname == arraymath.__name__ and any(map(_narrow, descriptor.argtypes)):
-        return _frozen(arraymath.__name__, "IS_WIN32", arraymath.IS_WIN32)
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    if old and _WIDENING.intersection(names):
+        found = [*descriptor.argtypes, *(descriptor.typemap or {}).values()]
+        if any(map(_narrow, found)):
+            return _frozen(config.__name__, "IS_WIN32", config.IS_WIN32)
     return set()
 
 
 def _narrow(kind: Any) -> bool:
+    if isinstance(kind, types.Array) and isinstance(kind.dtype, types.Boolean):
+        return True
     kind = getattr(kind, "dtype", kind)
-    return isinstance(kind, types.Boolean) or (
-        isinstance(kind, types.Integer) and kind.bitwidth < types.intp.bitwidth
-    )
+    return isinstance(kind, types.Integer) and kind.bitwidth < types.intp.bitwidth
 
 
 def _values_named(function: python_types.FunctionType) -> list[Any]:
@@ -762,10 +779,16 @@ def _hook_compilations(recorder: Recorder) -> None:
 
     def lower_init(original: Callable) -> Callable:
         def hooked(
-            self: Any, context: Any, library: Any, fndesc: Any, *args: Any, **kwargs: Any
+            self: Any,
+            context: Any,
+            library: Any,
+            fndesc: Any,
+            func_ir: Any,
+            *args: Any,
+            **kwargs: Any,
         ) -> None:
-            recorder.on_lower(library, fndesc)
-            original(self, context, library, fndesc, *args, **kwargs)
+            recorder.on_lower(library, fndesc, func_ir.func_id.func)
+            original(self, context, library, fndesc, func_ir, *args, **kwargs)
 
         return hooked
 
@@ -852,8 +875,13 @@ def _hook_dispatchers(recorder: Recorder) -> None:
         ) -> Any:  # fmt: skip
             options = stencil_options(self)
             recorder.made_of = self.kernel_ir.func_id.func
-            with recorder.compiling() as state:
-                compiled = original(self, result, sigret, return_type, typemap, calltypes, *args)
+            try:
+                with recorder.compiling() as state:
+                    compiled = original(
+                        self, result, sigret, return_type, typemap, calltypes, *args
+                    )
+            finally:
+                recorder.made_of = None  # what no compilation has taken is for none
             if not state.nested:
                 recorder.add(
                     Method(

@@ -39,6 +39,7 @@ STRONG_LINKAGES = frozenset({llvm.Linkage.external, llvm.Linkage.weak_odr})
 LOCAL_LINKAGES = frozenset({llvm.Linkage.private, llvm.Linkage.internal})
 _HASH_LENGTH = 16
 _EXTERNAL = "external"  # what no library of this capture owns
+_EXTERNAL_TAG = re.compile(rf"B{len(_EXTERNAL) + 1}v{_EXTERNAL}|{_EXTERNAL}z{{8}}")
 # Numba's counters start here, so that all have one width and their digits can be blanked in place.
 FIRST_COUNTER = 10**9
 _BLANK_COUNTER = str(FIRST_COUNTER).encode()
@@ -155,12 +156,12 @@ class CanonicalNames:
         """The canonical name of a global symbol."""
         if name.startswith(HASH_SECRET_PREFIX):
             return VALUE_PREFIX + name
-        if name in _C_NAMES:
-            return _C_NAMES[name]
         return self._named(name, self.counter_name)
 
     @staticmethod
     def _named(name: str, counter_name: Callable[[str], str]) -> str:
+        if name in _C_NAMES:
+            return _C_NAMES[name]
         if counters_or_name(name) == [name]:
             # Its address is all that it has, so the place of one is where it is told from others.
             stand_in = counter_name(name).ljust(len(_NO_ADDRESS), "z")
@@ -265,14 +266,19 @@ def _merged(
     Code of an earlier capture comes with what Numba compiled into it, an overload's implementation
     say; code that is compiled now comes with the same function under this process's name.
     """
-    kept: dict[str, int] = {}
-    dropped: dict[int, int] = {}
-    for index, (name, local) in enumerate(names):
-        if not local and _EXTERNAL not in (full := canonical(name)):
-            first = kept.setdefault(full, index)
-            if first != index:
-                dropped[index] = first
     module = llvm.parse_bitcode(bitcode)
+    values = list(_globals(module))
+    alike: dict[str, list[int]] = {}
+    for index, (name, local) in enumerate(names):
+        # Pointers that recursion goes through stand for what has no name yet.
+        if not local and not name.startswith(UNRESOLVED_PREFIX):
+            full = canonical(name)
+            if not _EXTERNAL_TAG.search(full):
+                alike.setdefault(full, []).append(index)
+    dropped: dict[int, int] = {}
+    for found in alike.values():
+        kept = next((index for index in found if not values[index].is_declaration), found[0])
+        dropped |= {index: kept for index in found if index != kept}
     if not dropped:
         return module, names
     for index, value in enumerate(_globals(module)):

@@ -37,6 +37,8 @@ _DOUBLE_MATH = _words(
     """
 )
 MATH = _DOUBLE_MATH | {f"{name}f" for name in _DOUBLE_MATH}
+# In the headers of Windows' C library, but in none of its DLLs.
+_INLINE_ON_WINDOWS = _words("fabsf frexpf ldexpf")
 
 # <string.h>, <stdlib.h> and the <stdio.h> of Numba's debug output; putchar and puts are what
 # LLVM makes of printf (SimplifyLibCalls). Windows has snprintf by the name _snprintf, which the
@@ -69,6 +71,8 @@ def is_bindable(name: str, os: str) -> bool:
 
     *name* as C spells it; *os* as `Platform.os`.
     """
+    if os == "windows" and name in _INLINE_ON_WINDOWS:
+        return False
     if name.startswith(_PREFIXES) or name in MATH or name in MEMORY or name in THREADING:
         return True
     return name in OF_SYSTEM[os]

@@ -184,7 +184,7 @@ def _targets(texts: list[str]) -> str | dict[str, str]:
     for text in texts:
         name, equals, string = text.partition("=")
         key, value = (name.strip(), string) if equals else ("", text)
-        if key in named or (named and ("" in named) != (key == "")):
+        if not value.strip() or key in named or (named and ("" in named) != (key == "")):
             raise PackageImageError(
                 "--cpu-targets: expected one string for all platforms, or one for each platform "
                 f"or architecture as NAME=STRING, found {one_line(text)!r} besides others"

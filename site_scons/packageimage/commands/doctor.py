@@ -107,8 +107,13 @@ def _version(distribution: str) -> str:
 
 def _python() -> list[Check]:
     found = f"{sys.implementation.name} {sys.version.split()[0]} in {sys.prefix}"
+    try:
+        platform = Check("python", "platform", str(host_platform()))
+    except PackageImageError as error:
+        platform = Check("python", "platform", "none that there are images for", str(error))
     return [
         Check("python", "python", found),
+        platform,
         *(_distribution("python", name, f"pip install {name}") for name in _BASE),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ..inspect.images import image_facts
 from ..inspect.verify import Finding, verify
 from ..model import header as headers
 from ..model.errors import PackageImageError, one_line
-from ..model.platform import platform_named
+from ..model.platform import Platform, platform_named
 
 _MOST_NAMES = 8
 
@@ -34,12 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report(path: Path) -> tuple[dict[str, Any], tuple[Finding, ...]]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PackageImageError(
-            f"{one_line(path)}: expected an image or a header, found {error.strerror}"
-        ) from error
+    data = _read(path)
     if path.name.endswith(HEADER_SUFFIX):
         return {"file": str(path), "header": _described(_sidecar(data, path).header)}, ()
     facts = image_facts(data, str(path))
@@ -53,20 +49,42 @@ def _report(path: Path) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     except headers.HeaderError as error:
         finding = Finding("header", str(error))
         return {**report, "problems": [str(finding)]}, (finding,)
-    findings = verify(facts, _beside(path, facts.header), platform_named(header.platform))
+    platform = platform_named(header.platform)
+    beside = _beside(path, platform)
+    encoded = facts.header if beside is None else headers.encode(beside.header)
+    findings = verify(facts, encoded, platform)
+    if beside is not None and (len(data), _sha256(data)) != (
+        beside.image_size,
+        beside.image_sha256,
+    ):
+        findings += (
+            Finding("contents", "expected those that the header beside it states, found others"),
+        )
     report["header"] = _described(header)
     report["problems"] = [str(finding) for finding in findings]
     return report, findings
 
 
-def _beside(image: Path, embedded: bytes) -> bytes:
-    """The encoded header beside a published image, which must be the embedded one."""
-    platform = headers.decode(embedded).platform
-    suffix = platform_named(platform).image_suffix
+def _beside(image: Path, platform: Platform) -> headers.Sidecar | None:
+    """The header beside a published image; None where there is none."""
+    suffix = platform.image_suffix
     beside = image.with_name(image.name.removesuffix(suffix) + HEADER_SUFFIX)
-    if image.name.endswith(suffix) and beside.exists():
-        return headers.encode(_sidecar(beside.read_bytes(), beside).header)
-    return embedded
+    if not image.name.endswith(suffix) or not beside.exists():
+        return None
+    return _sidecar(_read(beside), beside)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PackageImageError(
+            f"{one_line(path)}: expected an image or a header, found {error.strerror}"
+        ) from error
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _sidecar(data: bytes, path: Path) -> headers.Sidecar:

@@ -46,10 +46,8 @@ from numba.np.ufunc import ufuncbuilder
 from numba.np.ufunc.wrappers import _wrapper_info
 from numba.stencils.stencil import StencilFunc
 
-from ..model import cpu_selection
 from ..model.base_image import BaseImage
 from ..model.code_place import place_in
-from ..model.cpu_selection import HostCPU
 from ..model.method_key import (
     Unkeyable,
     array_shape,
@@ -81,13 +79,6 @@ def base_image() -> BaseImage:
         llvm="",
         numpy=numpy.__version__,
     )
-
-
-def host_cpu(arch: str) -> HostCPU:
-    """This machine's CPU, of that architecture, as LLVM names it."""
-    reported = [name for name, present in llvm.get_host_cpu_features().items() if present]
-    flags = process.cpu_flags() if arch == "aarch64" else ()
-    return cpu_selection.host_cpu(llvm.get_host_cpu_name(), reported, arch, flags)
 
 
 @functools.cache

@@ -10,6 +10,10 @@ import sys
 _WINDOWS_LIBRARIES = ("ucrtbase", "vcruntime140", "msvcrt", "kernel32", "ntdll")
 
 
+# Functions of C99 that Microsoft has by names with an underscore; Numba uses those there.
+_MICROSOFTS = frozenset({"hypot", "hypotf", "snprintf"})
+
+
 @functools.cache
 def _libraries() -> list[ctypes.CDLL]:
     if sys.platform != "win32":
@@ -29,8 +33,7 @@ def address_of(name: str) -> int | None:
         sources: list[ctypes.CDLL] = [ctypes.pythonapi, *_libraries()]
     else:
         sources = _libraries()
-    # Microsoft has some functions of C99 (hypot, snprintf) by names of its own.
-    names = (name, f"_{name}") if sys.platform == "win32" else (name,)
+    names = (name, f"_{name}") if name in _MICROSOFTS and sys.platform == "win32" else (name,)
     for known in names:
         for library in sources:
             try:

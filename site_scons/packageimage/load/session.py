@@ -118,13 +118,14 @@ class Session:
     def _session(self) -> CheckSession:
         if self._check_session is None:
             from . import check, numba_bridge
+            from .host import host_cpu
 
             platform = host_platform()
             self._check_session = check.Session(
                 platform=platform.name,
                 base=numba_bridge.base_image(),
                 flags=self.flags,
-                host=numba_bridge.host_cpu(platform.arch),
+                host=host_cpu(platform.arch),
                 forced_target=self.forced_target,
             )
         return self._check_session

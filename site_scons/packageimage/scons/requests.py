@@ -200,6 +200,7 @@ def _cpu_targets(env: Any, value: Any, platform: Platform) -> list[tuple[CPUTarg
                 f"{', '.join(sorted(known))}, found {one_line(unknown[0])!r}"
             )
         value = value.get(platform.name, value.get(platform.arch, ""))
+        value = "" if value is None else value
     texts = _each(env, value, "PKGIMAGE_CPU_TARGETS")
     return [tuple(_parsed_targets(env, env.subst(text), platform)) for text in texts]
 

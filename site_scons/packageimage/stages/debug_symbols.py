@@ -37,31 +37,36 @@ def find_dsymutil(environ: Mapping[str, str]) -> str | None:
 
 
 def write_bundle(image: Path, environ: Mapping[str, str]) -> None:
-    """Make IMAGE.dSYM anew, or say in a line why there is none.
+    """Make IMAGE.dSYM anew, or say in a line why there is none: an image runs without.
 
     The image names its objects by their paths below the working folder, so it is run there.
     """
     bundle = image.with_name(f"{image.name}.dSYM")
-    shutil.rmtree(bundle, ignore_errors=True)  # of an earlier image
-    program = find_dsymutil(environ)
-    if program is None:
-        _note(image, "there is no dsymutil on PATH (Debian: apt install llvm)")
-        return
-    with tempfile.TemporaryDirectory(prefix=f".{image.name}.", dir=image.parent) as folder:
-        made = Path(folder, bundle.name)
-        done = subprocess.run(
-            [program, "-o", str(made), str(image)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode or not made.is_dir():
-            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-            _note(image, f"{program} says {one_line(said)!r}")
+    try:
+        if bundle.exists():
+            shutil.rmtree(bundle)  # of an earlier image
+        program = find_dsymutil(environ)
+        if program is None:
+            _note(image, "there is no dsymutil on PATH (Debian: apt install llvm)")
             return
-        os.replace(made, bundle)
+        with tempfile.TemporaryDirectory(prefix=f".{image.name}.", dir=image.parent) as folder:
+            made = Path(folder, bundle.name)
+            done = subprocess.run(
+                [program, "-o", str(made), str(image)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+            # It is content with an image that names no objects, such as one of Zig's linker.
+            if done.returncode or not made.is_dir() or "no debug symbols" in said:
+                _note(image, f"{program} says {one_line(said)!r}")
+                return
+            os.replace(made, bundle)
+    except OSError as error:
+        _note(image, f"{error.strerror}: {one_line(error.filename or bundle)}")
 
 
 def _note(image: Path, reason: str) -> None:

@@ -140,12 +140,22 @@ def repeat_script(command: LinkCommand, output_name: str, kept: dict[str, str]) 
         *command.options_for(output_name),
         *(f"inputs/{kept[word]}" if word in kept else word for word in command.rest),
     ]
+    variables = " ".join(f"{name}={value}" for name, value in added_variables("zig-cache").items())
     return (
         "#!/bin/sh\n"
         "# Links the kept inputs again; more arguments for LLD may follow.\n"
         'cd "$(dirname "$0")" || exit\n'
-        f'exec {shlex.join(words)} "$@"\n'
+        f'exec env {variables} {shlex.join(words)} "$@"\n'
     )
+
+
+def added_variables(cache: str) -> dict[str, str]:
+    """What the linker finds in its environment beyond the caller's.
+
+    Zig looks for a home folder to keep a cache in, and SCons' commands have none. LLD would write
+    the times of its inputs into Mach-O files with debug information.
+    """
+    return dict.fromkeys(_ZIG_CACHES, cache) | {"ZERO_AR_DATE": "1"}
 
 
 def _run(words: Sequence[str], folder: str) -> tuple[int, str]:
@@ -153,13 +163,10 @@ def _run(words: Sequence[str], folder: str) -> tuple[int, str]:
 
     folder: for what it writes beside its output.
     """
-    # Zig looks for a home folder to keep a cache in, and SCons' commands have none. LLD would
-    # write the times of its inputs into Mach-O files with debug information.
-    variables = dict.fromkeys(_ZIG_CACHES, os.path.join(folder, "zig")) | {"ZERO_AR_DATE": "1"}
     try:
         done = subprocess.run(
             words,
-            env=variables | os.environ,
+            env=added_variables(os.path.join(folder, "zig")) | os.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

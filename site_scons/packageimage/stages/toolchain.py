@@ -13,8 +13,6 @@ import sys
 import zlib
 from typing import Any
 
-from packageimage.load import process
-from packageimage.model import cpu_selection
 from packageimage.model.errors import PackageImageError
 from packageimage.model.platform import host_platform
 from packageimage.stages.base_image import measure_base_image
@@ -39,12 +37,9 @@ def measure(host_cpu: bool) -> dict[str, Any]:
     # What decides the answer, for whoever keeps it.
     result["depends_on"] = sorted({*result["search_path"], *_zlib_files()})
     if host_cpu:
-        import llvmlite.binding as llvm
+        from packageimage.load.host import host_cpu as measured_cpu
 
-        reported = [name for name, on in llvm.get_host_cpu_features().items() if on]
-        host = cpu_selection.host_cpu(
-            llvm.get_host_cpu_name(), reported, host_platform().arch, process.cpu_flags()
-        )
+        host = measured_cpu(host_platform().arch)
         result["host_cpu"] = {"name": host.name, "features": sorted(host.features)}
     return result
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _ONE_TO_ONE = """
-    aes bf16 bti cssc dit flagm gcs hbc i8mm lse128 mops mte sb sha2 ssbs sve sve2 wfxt
+    bf16 bti cssc dit faminmax flagm gcs hbc i8mm lse128 lut mops mte sb sha2 sme sme2 sme2p1 ssbs
+    sve sve2 sve2p1 wfxt
 """
 _NAMES = {
     "asimd": "neon",
@@ -21,6 +22,10 @@ _NAMES = {
     "dcpodp": "ccdp",
     "dcpop": "ccpp",
     "fcma": "complxnum",
+    "f8cvt": "fp8",
+    "f8dp2": "fp8dot2",
+    "f8dp4": "fp8dot4",
+    "f8fma": "fp8fma",
     "flagm2": "altnzcv",
     "fp": "fp-armv8",
     "frint": "fptoint",
@@ -30,9 +35,11 @@ _NAMES = {
     "lrcpc3": "rcpc3",
     "paca": "pauth",
     "rng": "rand",
-    "sme": "sme",
-    "sme2": "sme2",
-    "sveaes": "sve-aes",
+    "smef16f16": "sme-f16f16",
+    "smef64f64": "sme-f64f64",
+    "smefa64": "sme-fa64",
+    "smei16i64": "sme-i16i64",
+    "sveb16b16": "sve-b16b16",
     "svebitperm": "sve-bitperm",
     "svef32mm": "f32mm",
     "svef64mm": "f64mm",
@@ -42,10 +49,14 @@ _NAMES = {
 } | {name: name for name in _ONE_TO_ONE.split()}
 # LLVM's name stands for several of Linux'.
 _ALL_OF = {
+    "aes": {"aes", "pmull"},
+    "sve-aes": {"sveaes", "svepmull"},
     "fullfp16": {"fphp", "asimdhp"},
     "sha3": {"sha3", "sha512"},
     "sm4": {"sm3", "sm4"},
 }
+
+LLVM_NAMES = frozenset({*_NAMES.values(), *_ALL_OF})
 
 
 def features_of(flags: Iterable[str]) -> frozenset[str]:
