@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 from image_build import _OBSERVER as OBSERVER
 from image_build import LIBRARY, environment
+from packageimage.codegen.bindable import MATH, MEMORY, OF_SYSTEM, is_bindable
+from packageimage.codegen.thunks import provided_names
 from packageimage.inspect.objects import undefined_symbols
+from packageimage.model.platform import PLATFORMS
 
 from machines.machine import Machine
 
@@ -289,3 +292,23 @@ def test_a_cpu_below_the_lowest_target_is_told_why_and_runs_all_the_same(kvm64, 
     for target in ("nehalem", "haswell"):
         assert target in message
     assert len(run.seen["compiled"]) > 20
+
+
+NAMES = """
+import sys
+from packageimage.load import numba_bridge
+print(*(name for name in sys.argv[1:] if numba_bridge.address_of(name) is None))
+"""
+
+
+@pytest.mark.parametrize("name", ["linux_aarch64", "windows_x86_64"])
+def test_every_name_that_codegen_lets_pass_is_found_by_the_loader(name, request):
+    machine = request.getfixturevalue(name)
+    system = PLATFORMS[machine.platform].os
+    names = {
+        known
+        for known in MATH | MEMORY | OF_SYSTEM[system]
+        if is_bindable(known, system) and known not in provided_names(PLATFORMS[machine.platform])
+    }
+    result = machine.python("-c", NAMES, *sorted(names), env={"PYTHONPATH": [LIBRARY]})
+    assert (result.returncode, result.stdout.split(), result.stderr) == (0, [], "")
