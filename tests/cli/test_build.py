@@ -187,3 +187,23 @@ def test_a_cache_that_cannot_be_written(user: User) -> None:
 def test_help_for_cpu_targets(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "adder", "--cpu-targets", "help"]) == 0
     assert "haswell" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--platform", "beos"], "platform must be one of linux-aarch64, "),
+        (["--cpu-targets", "x86_64="], "expected one string for all platforms, or one for each"),
+        (["--cpu-targets", "generic", "--cpu-targets", "aarch64=generic"], "found 'aarch64=gen"),
+        (
+            ["--platform", "macos-arm64", "--cpu-targets", "x86_64=haswell"],
+            "of a platform that is built for (macos-arm64), found 'x86_64'",
+        ),
+        (["--platform", "macos-arm64", "--cpu-targets", "haswell"], "haswell is an x86_64 CPU"),
+    ],
+)
+def test_platforms_and_targets_that_do_not_fit(user: User, words: list[str], expected: str) -> None:
+    done = user.pkgimage("build", "adder", "--path", "code", "--depot", "depot", *words)
+    assert done.err.startswith("pkgimage: error: ")
+    assert expected in done.err
+    assert (done.code, done.err.count("\n"), user.images()) == (2, 1, [])

@@ -26,7 +26,7 @@ from packageimage.depot import user_cache_folder
 from packageimage.model.cpu_targets import help_text
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import flags_from_environment
-from packageimage.model.platform import host_platform, platforms_named
+from packageimage.model.platform import Platform, host_platform, platforms_named
 from packageimage.status_line import StatusLine
 
 # What the build says for this command alone, each at the start of a line.
@@ -125,7 +125,7 @@ class Request:
             tuple(os.path.abspath(name) for name in args.workload),
             tuple(os.path.abspath(name) for name in args.path),
             tuple(args.platform),
-            _targets(args.cpu_targets),
+            _targets(args.cpu_targets, _platforms(args.platform)),
             flags,
             os.path.abspath(args.depot) if args.depot else "",
             args.partitions,
@@ -175,10 +175,15 @@ class Request:
         return "\n".join([*lines, ""])
 
 
-def _targets(texts: list[str]) -> str | dict[str, str]:
+def _platforms(names: list[str]) -> list[Platform]:
+    return [each for name in names for each in platforms_named(name)] or [host_platform()]
+
+
+def _targets(texts: list[str], platforms: list[Platform]) -> str | dict[str, str]:
     """What was said of CPU targets: one string for all, or one for each name before a `=`.
 
-    Raises PackageImageError for two of one name, and for a string beside named ones.
+    Raises PackageImageError for two of one name, for a string beside named ones, and for a name
+    that none of `platforms` has.
     """
     named: dict[str, str] = {}
     for text in texts:
@@ -188,6 +193,11 @@ def _targets(texts: list[str]) -> str | dict[str, str]:
             raise PackageImageError(
                 "--cpu-targets: expected one string for all platforms, or one for each platform "
                 f"or architecture as NAME=STRING, found {one_line(text)!r} besides others"
+            )
+        if key and not any(key in (platform.name, platform.arch) for platform in platforms):
+            raise PackageImageError(
+                f"--cpu-targets {one_line(text)!r}: expected the name or architecture of a "
+                f"platform that is built for ({', '.join(map(str, platforms))}), found {key!r}"
             )
         named[key] = value
     return named.get("", named or "")

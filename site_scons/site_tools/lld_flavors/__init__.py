@@ -21,7 +21,7 @@ from typing import Any
 from packageimage.model.errors import PackageImageError
 
 from .flavor import Flavor
-from .linker import Kind, Linker
+from .linker import Kind, Linker, unfit
 
 _NOT_FLAVORS = frozenset({"detect", "flavor", "linker", "scons_tool"})
 
@@ -79,15 +79,7 @@ def flavor_for(object_format: str, linker: Linker) -> tuple[str, Flavor]:
     for name, flavor in fitting.items():
         if linker.kind in flavor.forms:
             return name, flavor
-    raise unfit(object_format, linker)
-
-
-def unfit(object_format: str, linker: Linker) -> PackageImageError:
-    """What to say of a form of LLD that cannot link a format."""
-    return PackageImageError(
-        f"linking {object_format} needs LLD as {' or '.join(kinds_for(object_format))}, found "
-        f"{linker}; install LLVM's lld or set PKGIMAGE_LLD to its path"
-    )
+    raise unfit(object_format, kinds_for(object_format), linker)
 
 
 def generate(env: Any) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from packageimage.model.errors import PackageImageError
 
+from .linker import unfit
+
 if TYPE_CHECKING:
     from packageimage.model.platform import Platform
 
@@ -41,10 +43,7 @@ class Flavor(ABC):
         Raises PackageImageError when that form of LLD cannot link the format.
         """
         if linker.kind not in self.forms:
-            raise PackageImageError(
-                f"linking {self.object_format} needs LLD as {' or '.join(self.forms)}, found "
-                f"{linker}; install LLVM's lld or set PKGIMAGE_LLD to its path"
-            )
+            raise unfit(self.object_format, self.forms, linker)
         return list(self.forms[linker.kind])
 
     @abstractmethod

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from packageimage.model.errors import PackageImageError
 
 Kind = Literal["lld", "ld.lld", "ld64.lld", "lld-link", "zig"]
 """The forms LLD comes in.
@@ -52,3 +55,11 @@ def parse_version(output: str, gnu: bool = True) -> tuple[int, int, int] | None:
         return None
     major, minor, patch = found.groups(default="0")
     return int(major), int(minor), int(patch)
+
+
+def unfit(object_format: str, forms: Iterable[str], linker: Linker) -> PackageImageError:
+    """What to say of a form of LLD that cannot link a format; `forms` are those that can."""
+    return PackageImageError(
+        f"linking {object_format} needs LLD as {' or '.join(forms)}, found {linker}; install "
+        "LLVM's lld or set PKGIMAGE_LLD to its path"
+    )
