@@ -83,7 +83,10 @@ def examine(
     if header.package != package:
         return reject(RejectionKind.HEADER, f"package {package}", header.package)
     if header.platform != session.platform:
-        return reject(RejectionKind.PLATFORM, session.platform, header.platform)
+        # Its library has another suffix than those here.
+        return Rejection(
+            RejectionKind.PLATFORM, package, str(header_path), session.platform, header.platform, ""
+        )
     mismatch = base_mismatch(header.base, session.base)
     if mismatch:
         return reject(
