@@ -1,16 +1,17 @@
 import io
+import re
 import struct
+import subprocess
 import zlib
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from image_samples import tool
 from packageimage.codegen.data_object import data_object, frame_bitcode
-from packageimage.model.platform import PLATFORMS, Platform
+from packageimage.model.platform import PLATFORMS
 
-RISCV = Platform(
-    "linux-riscv64", "riscv64-unknown-linux-gnu", "elf", "riscv64", "linux", ".pkgimage.so"
-)
-ALL = (*PLATFORMS.values(), RISCV)
+RISCV = PLATFORMS["linux-riscv64"]
+ALL = tuple(PLATFORMS.values())
 BLOBS = (b"HEADER" * 5, bytes(range(256)) * 3, b"\0BITCODE")
 
 
@@ -41,6 +42,21 @@ def test_elf_symbols_and_contents(platform, machine, flags):
         assert section["sh_addralign"] == 64
         assert section["sh_flags"] == 2  # SHF_ALLOC: neither written nor run
     assert not [s for s in elf.iter_sections() if s["sh_type"] in ("SHT_REL", "SHT_RELA")]
+
+
+@pytest.mark.parametrize("platform", ALL, ids=str)
+def test_llvms_own_reader_finds_what_was_written(platform, tmp_path):
+    file = tmp_path / "data.o"
+    file.write_bytes(data_object(*BLOBS, platform))
+    words = [tool("llvm-readobj"), "--symbols", "--sections", "--section-data", file]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    prefix = "_" if platform.object_format == "macho" else ""
+    for name in ("header", "methods", "bitcode"):
+        assert re.search(rf"Name: {prefix}pkgimage\.{name}\b", done.stdout)
+    hidden = {"elf": "STV_HIDDEN", "macho": "PrivateExtern", "coff": "StorageClass: External"}
+    assert done.stdout.count(hidden[platform.object_format]) == 3
+    assert "HEADERHEADERHEAD" in done.stdout.replace("|\n", "|")
 
 
 @pytest.mark.parametrize("platform", ALL, ids=str)
