@@ -209,6 +209,7 @@ def test_missing_field(field: str) -> None:
         ({"methods": -1}, "expected a number from 0"),
         ({"methods": 2**63}, "expected a number from 0"),
         ({"slots": "abc"}, "header.slots: expected a list, found a text"),
+        ({"slots": ["a", 1]}, "header.slots: expected a text, found a int"),
         ({"targets": {}}, "header.targets: expected a list, found an object"),
         ({"base": []}, "header.base: expected an object, found a list"),
         ({"flags": "opt-level=9"}, "header.flags: .*opt-level must be"),
@@ -273,6 +274,17 @@ def test_wrong_sidecars_are_bugs(size: int, digest: str) -> None:
         encode_sidecar(encode(HEADER), size, digest)
 
 
+def test_a_decoded_include_is_one_like_others() -> None:
+    (include,) = decode_sidecar(encode_sidecar(encode(HEADER), 1, "0" * 64, INCLUDES[:1])).includes
+    assert (include, repr(include), hash(include)) == (
+        INCLUDES[0],
+        repr(INCLUDES[0]),
+        hash(INCLUDES[0]),
+    )
+    with pytest.raises(AttributeError):
+        include.size = 3  # type: ignore[misc]
+
+
 def test_surrogates_of_undecodable_paths_survive() -> None:
     include = Include("r", "caf\udce9.py", 1, "")
     whole = encode_sidecar(encode(HEADER), 1, "0" * 64, [include])
@@ -283,6 +295,10 @@ def test_surrogates_of_undecodable_paths_survive() -> None:
     ("change", "message"),
     [
         ({"includes": [["a", "b", 1]]}, "trailer.includes: expected 4 values, found 3"),
+        ({"includes": [["a", "b", True, "c"]]}, "includes: expected a number, found a bool"),
+        ({"includes": [["a", "b", -1, "c"]]}, "trailer.includes: expected a number from 0"),
+        ({"includes": [["a", 1, 1, "c"]]}, "trailer.includes: expected a text, found a int"),
+        ({"includes": [{}]}, "trailer.includes: expected a list, found an object"),
         ({"image_size": -1}, "trailer.image_size: expected a number from 0"),
         ({"other": 1}, "trailer: unknown field 'other'"),
     ],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from packageimage.model.digest import sha256
 from packageimage.model.record import Record
 
 RUNTIME_FORMAT = 1
@@ -32,7 +31,7 @@ class BaseImage(Record):
         for name, field in self.as_dict().items():
             value = str(field).encode("utf-8", "surrogatepass")
             parts.append(b"%s:%d:%s\n" % (name.encode("ascii"), len(value), value))
-        return hashlib.sha256(b"pkgimage base image\n" + b"".join(parts)).hexdigest()
+        return str(sha256(b"pkgimage base image\n" + b"".join(parts)).hexdigest())
 
     def __str__(self) -> str:
         llvm = f" (LLVM {self.llvm})" if self.llvm else ""

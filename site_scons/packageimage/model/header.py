@@ -14,7 +14,6 @@ Whatever bytes they are given, `decode` and `decode_sidecar` raise nothing but H
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 from collections.abc import Callable, Iterable
@@ -22,6 +21,7 @@ from typing import TypeVar
 
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import TargetRecord
+from packageimage.model.digest import sha256
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags, parse_flags
 from packageimage.model.record import Record
@@ -227,7 +227,7 @@ def _canonical(value: object) -> bytes:
 
 
 def _framed(magic: bytes, payload: bytes) -> bytes:
-    digest = hashlib.sha256(payload).digest()
+    digest = sha256(payload).digest()
     return _FRAME.pack(magic, HEADER_FORMAT, len(payload), digest) + payload
 
 
@@ -250,7 +250,7 @@ def _unframed(data: bytes, wanted: bytes, what: str) -> tuple[_Object, int]:
     if len(data) < end:
         raise HeaderError(f"{what} of {end} bytes is cut off after {len(data)}")
     payload = bytes(data[_FRAME.size : end])
-    if hashlib.sha256(payload).digest() != digest:
+    if sha256(payload).digest() != digest:
         raise HeaderError(f"{what} does not match its checksum")
     try:
         # RecursionError: a payload of a hundred thousand brackets. ValueError: not ASCII, not
@@ -290,7 +290,7 @@ def _header(fields: _Object) -> Header:
         flags=fields.get("flags", _flags),
         targets=fields.get("targets", _tuple_of(_target)),
         partitions=fields.get("partitions", _tuple_of(_count)),
-        slots=fields.get("slots", _tuple_of(_str)),
+        slots=fields.get("slots", _texts),
         requires=fields.get("requires", _tuple_of(_require)),
         preferences=fields.get("preferences", _tuple_of(_preference)),
         methods=fields.get("methods", _count),
@@ -339,6 +339,14 @@ def _tuple_of(read: Callable[[object, str], _T]) -> Callable[[object, str], tupl
     return read_all
 
 
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    # Slots are thousands: looking at their types at once takes a tenth of the time.
+    items = _list(value, where)
+    if not set(map(type, items)) <= {str}:
+        return tuple([_str(item, where) for item in items])
+    return tuple(items)  # type: ignore[arg-type]
+
+
 def _base(value: object, where: str) -> BaseImage:
     fields = _Object(value, where)
     base = BaseImage(
@@ -369,15 +377,26 @@ def _target(value: object, where: str) -> TargetRecord:
     target = TargetRecord(
         spec=fields.get("spec", _str),
         name=fields.get("name", _str),
-        features=fields.get("features", _tuple_of(_str)),
+        features=fields.get("features", _texts),
         vector_bits=fields.get("vector_bits", _count),
-        options=fields.get("options", _tuple_of(_str)),
+        options=fields.get("options", _texts),
     )
     fields.done()
     return target
 
 
+_INCLUDE_TYPES = (str, str, int, str)
+
+
 def _include(value: object, where: str) -> Include:
+    # A package of 1,000 functions has 100. Its types seen at once, and no constructor that would
+    # find out what it is given, take a third of the time.
+    if type(value) is list and tuple(map(type, value)) == _INCLUDE_TYPES:
+        include = Include.__new__(Include)
+        fields = vars(include)
+        fields["root"], fields["path"], fields["size"], fields["sha256"] = value
+        if 0 <= fields["size"] <= _MAX_INT:
+            return include
     root, path, size, sha256 = _row(value, where, 4)
     return Include(_str(root, where), _str(path, where), _count(size, where), _str(sha256, where))
 

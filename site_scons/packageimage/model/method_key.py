@@ -12,12 +12,13 @@ Nothing here imports Numba or NumPy: their objects are recognised by what they o
 from __future__ import annotations
 
 import enum
-import hashlib
 import re
 import sys
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from .digest import sha256
 
 _ADDRESS = r" at 0x[0-9a-fA-F]+|#[0-9a-fA-F]+(?=<)"
 _DIGEST_LENGTH = 24
@@ -44,7 +45,7 @@ class Unkeyable(ValueError):
 
 def short_digest(data: bytes) -> str:
     """Ninety-six bits of SHA-256 in hexadecimal: enough to tell a package's functions apart."""
-    return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]
+    return str(sha256(data).hexdigest()[:_DIGEST_LENGTH])
 
 
 def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) -> str:
@@ -55,7 +56,7 @@ def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) ->
     known = None if left_out else _code_digests.get(code)
     if known is not None:
         return known
-    digest = hashlib.sha256(code.co_code)
+    digest = sha256(code.co_code)
     shape = (
         code.co_name,
         code.co_argcount,
@@ -73,7 +74,7 @@ def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) ->
     for constant in code.co_consts:
         digest.update(_constant_text(constant, left_out).encode("utf-8", "surrogatepass"))
         digest.update(b"\0")
-    result = digest.hexdigest()[:_DIGEST_LENGTH]
+    result = str(digest.hexdigest()[:_DIGEST_LENGTH])
     if not left_out:
         _code_digests[code] = result
     return result
