@@ -177,8 +177,14 @@ CAPTURE_SUFFIXES = (
     ".capture.id",
 )
 DATA_SUFFIXES = (".thunks.o", ".data.o", ".header")
+# Only where modules are restored: their data, and the object that it becomes.
+PACKAGE_DATA_SUFFIX = ".package.bin"
+PACKAGE_OBJECT_SUFFIX = ".package.o"
 
-_SUFFIXES = (*CAPTURE_SUFFIXES, *DATA_SUFFIXES, ".bc", ".json", ".o")
+_SUFFIXES = (
+    *CAPTURE_SUFFIXES, *DATA_SUFFIXES, PACKAGE_DATA_SUFFIX, PACKAGE_OBJECT_SUFFIX,
+    ".bc", ".json", ".o",
+)  # fmt: skip
 
 
 def sibling_pattern(package: str, name: str) -> re.Pattern[str] | None:

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from elftools.elf.elffile import ELFFile
 from image_samples import tool
-from packageimage.codegen.data_object import data_object, frame_bitcode
+from packageimage.codegen.data_object import data_object, frame_bitcode, package_object
 from packageimage.model.platform import PLATFORMS
 
 RISCV = PLATFORMS["linux-riscv64"]
@@ -97,3 +97,23 @@ def test_bitcode_frame():
         at += compressed
     assert found == parts
     assert at == len(framed)
+
+
+@pytest.mark.parametrize("platform", ALL, ids=str)
+def test_the_packages_data_is_writable_and_aligned(platform, tmp_path):
+    file = tmp_path / "package.o"
+    parts = [b"ARRAYS" * 20, memoryview(bytes(64))]
+    with open(file, "wb") as written:
+        written.writelines(package_object(parts, platform))
+    words = [tool("llvm-readobj"), "--symbols", "--sections", "--section-data", file]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    prefix = "_" if platform.object_format == "macho" else ""
+    assert re.search(rf"Name: {prefix}pkgimage\.data\b", done.stdout)
+    assert "ARRAYSARRAYSARRA" in done.stdout.replace("|\n", "|")
+    writable = {"elf": "SHF_WRITE", "macho": "Segment: __DATA", "coff": "IMAGE_SCN_MEM_WRITE"}
+    assert writable[platform.object_format] in done.stdout
+    aligned = {
+        "elf": "AddressAlignment: 64", "macho": "Alignment: 6", "coff": "IMAGE_SCN_ALIGN_64BYTES",
+    }  # fmt: skip
+    assert aligned[platform.object_format] in done.stdout

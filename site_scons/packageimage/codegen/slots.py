@@ -16,6 +16,7 @@ TABLE_SYMBOL = "pkgimage"
 HEADER_SYMBOL = "pkgimage.header"
 METHODS_SYMBOL = "pkgimage.methods"
 BITCODE_SYMBOL = "pkgimage.bitcode"
+DATA_SYMBOL = "pkgimage.data"
 SLOTS_SYMBOL = "pkgimage.slots"
 ENTRIES_SYMBOL = "pkgimage.entries"
 

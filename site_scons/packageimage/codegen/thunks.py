@@ -18,6 +18,7 @@ from . import windows
 from .llvm import baseline_machine, empty_module, global_name, open_machine
 from .slots import (
     BITCODE_SYMBOL,
+    DATA_SYMBOL,
     ENTRIES_SYMBOL,
     HEADER_SYMBOL,
     METHODS_SYMBOL,
@@ -28,18 +29,22 @@ from .slots import (
 )
 
 MAGIC = int.from_bytes(b"PKGIMAGE", "little")
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Table:
-    """The numbers of the exported table; its pointers are symbols of this and the data object."""
+    """The numbers of the exported table; its pointers are symbols of this and the data objects.
+
+    Sizes in bytes. data_size: 0 where the package's data is not in the image.
+    """
 
     n_targets: int
     n_partitions: int
     header_size: int
     methods_size: int
     bitcode_size: int
+    data_size: int = 0
 
 
 def provided_names(platform: Platform) -> frozenset[str]:
@@ -118,9 +123,10 @@ def _table_ir(n_slots: int, table: Table, platform: Platform) -> list[str]:
         f"{global_name(ENTRIES_SYMBOL)} = {hidden}constant "
         f"[{len(pointers)} x ptr] [{', '.join(pointers)}]"
     )
+    data = [DATA_SYMBOL] if table.data_size else []
     lines.extend(
         f"{global_name(name)} = external {hidden}constant i8"
-        for name in (HEADER_SYMBOL, METHODS_SYMBOL, BITCODE_SYMBOL)
+        for name in (HEADER_SYMBOL, METHODS_SYMBOL, BITCODE_SYMBOL, *data)
     )
     fields = [
         f"i64 {MAGIC}",
@@ -136,6 +142,8 @@ def _table_ir(n_slots: int, table: Table, platform: Platform) -> list[str]:
         f"i64 {table.methods_size}",
         f"ptr {global_name(BITCODE_SYMBOL)}",
         f"i64 {table.bitcode_size}",
+        f"ptr {global_name(DATA_SYMBOL)}" if data else "ptr null",
+        f"i64 {table.data_size}",
     ]
     types = ", ".join(field.split()[0] for field in fields)
     exported = "dllexport " if _is_windows(platform) else ""

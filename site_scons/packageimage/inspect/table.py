@@ -13,13 +13,14 @@ from packageimage.inspect.facts import Part, Table
 
 TABLE_SYMBOL = "pkgimage"
 MAGIC = b"PKGIMAGE"
-VERSION = 1
+VERSION = 2
 
 # u64 magic; u32 version, targets, partitions, slots; then header, header_size, slots, entries,
-# methods, methods_size, bitcode, bitcode_size, each 8 bytes. Written by codegen's data stage.
+# methods, methods_size, bitcode, bitcode_size, data, data_size, each 8 bytes. Written by codegen's
+# data stage; data is null where no module is restored.
 _FIXED = struct.Struct("<8sIIII")
 _WORD = struct.Struct("<Q")
-_WORDS = 8
+_WORDS = 10
 SIZE = _FIXED.size + _WORDS * _WORD.size
 
 
@@ -50,15 +51,17 @@ def read_table(memory: Memory, address: int) -> tuple[Table | None, bytes | None
     if magic != MAGIC or version != VERSION:
         found = f"{magic!r} version {version}"
         return None, None, f"expected a table {MAGIC!r} version {VERSION}, found {found}"
-    header, header_size, slot_array, entries, methods, methods_size, bitcode, bitcode_size = (
-        word or 0 for word in words
-    )
+    (
+        header, header_size, slot_array, entries, methods, methods_size, bitcode, bitcode_size,
+        package, package_size,
+    ) = (word or 0 for word in words)  # fmt: skip
     pieces = (
         ("header", header, header_size),
         ("slots", slot_array, 8 * slots),
         ("entries", entries, 8 * targets * partitions),
         ("methods", methods, methods_size),
         ("bitcode", bitcode, bitcode_size),
+        *([("data", package, package_size)] if package_size else []),
     )
     parts = tuple(
         Part(
