@@ -98,10 +98,42 @@ def run_plain(home: Path, program: Path, *paths: Path) -> str:
     return result.stdout
 
 
+# The same without importing Numba.
+_QUIET_OBSERVER = """
+import json, runpy, sys, warnings
+import packageimage
+warnings.simplefilter("ignore")
+session = packageimage.enable()
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    shown = {
+        "answered": session.answered,
+        "numba": "numba" in sys.modules,
+        "restored": session.restored,
+        "rejections": [[r.kind.value, str(r)] for r in session.rejections],
+        "misses": session.misses,
+    }
+    print("\\n" + json.dumps(shown), file=sys.stderr)
+"""
+
+
+def run_restored(home: Path, depot: Path, program: Path, *paths: Path, **settings) -> Observed:
+    """As `run_with_images`, for images that restore: nothing but the program imports Numba."""
+    return _run(_QUIET_OBSERVER, home, depot, program, *paths, **settings)
+
+
 def run_with_images(home: Path, depot: Path, program: Path, *paths: Path, **settings) -> Observed:
     """A program's output with the images of `depot`, and what the session saw."""
+    return _run(_OBSERVER, home, depot, program, *paths, **settings)
+
+
+def _run(
+    observer: str, home: Path, depot: Path, program: Path, *paths: Path, **settings
+) -> Observed:
     result = subprocess.run(
-        [sys.executable, "-c", _OBSERVER, str(program)],
+        [sys.executable, "-c", observer, str(program)],
         env=environment(home, *paths, PKGIMAGE_DEPOT_PATH=str(depot), **settings),
         capture_output=True,
         text=True,

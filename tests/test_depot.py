@@ -1,12 +1,19 @@
 from __future__ import annotations
 
-import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from packageimage import depot
-from packageimage.depot import candidates, depot_path, image_stem, publish, user_cache_folder
+from packageimage.depot import (
+    candidates,
+    depot_for_new_images,
+    depot_path,
+    image_stem,
+    search_path,
+    user_cache_folder,
+)
 from packageimage.model.base_image import BaseImage
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags
@@ -21,10 +28,6 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "dépôt with spaces"
     path.mkdir()
     return path
-
-
-def files(root: Path) -> list[str]:
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*"))
 
 
 @pytest.mark.parametrize(
@@ -95,119 +98,89 @@ def test_candidates(folder: Path) -> None:
     assert candidates(home / "a.pki", BASE, "kernels") == ()
 
 
-def published(folder: Path, content: bytes = b"library", sidecar: bytes = b"header") -> list[Path]:
-    linked = folder.parent / "linked.so"
-    linked.write_bytes(content)
-    stem = folder / image_stem(BASE, "kernels", LINUX, CacheFlags(), "generic")
-    paths = [stem.with_name(stem.name + suffix) for suffix in (".pkgimage.so", ".pki")]
-    publish(linked, sidecar, *paths)
-    assert linked.read_bytes() == content
-    return paths
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "HOME"])
+def test_the_cache_is_where_platformdirs_has_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    unix = pytest.importorskip("platformdirs.unix")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv(name, "/else/where")
+    expected = unix.Unix("pkgimage", appauthor=False).user_cache_dir
+    assert user_cache_folder(os.environ, "linux").as_posix() == expected
 
 
-def test_publish(folder: Path) -> None:
-    image, header = published(folder)
-    assert (image.read_bytes(), header.read_bytes()) == (b"library", b"header")
-    assert candidates(folder, BASE, "kernels") == (header,)
-    assert sorted(os.listdir(image.parent)) == sorted([image.name, header.name])
-    published(folder, b"new", b"newer")
-    assert (image.read_bytes(), header.read_bytes()) == (b"new", b"newer")
-    assert sorted(os.listdir(image.parent)) == sorted([image.name, header.name])
+def test_the_cache_is_where_platformdirs_has_it_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    macos = pytest.importorskip("platformdirs.macos")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/Users/me")
+    expected = macos.MacOS("pkgimage", appauthor=False).user_cache_dir
+    assert user_cache_folder(os.environ, "darwin").as_posix() == expected
 
 
-def test_an_open_image_keeps_its_content(folder: Path) -> None:
-    """A process that has the library mapped must not see it change below its feet."""
-    if os.name == "nt":
-        pytest.skip("Windows does not replace open files")
-    image, _ = published(folder)
-    with open(image, "rb") as loaded:
-        published(folder, b"other")
-        assert loaded.read() == b"library"
+def test_depots_beside_packages_come_before_the_cache(tmp_path: Path) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path), "LOCALAPPDATA": "/x"}
+    cache = user_cache_folder(environ)
+    site, here = tmp_path / "site-packages", Path.cwd()
+    beside = (here / "__pkgimage__", site / "__pkgimage__")
+    path = ["", str(site), str(site)]
+    assert search_path(environ, path) == (*beside, cache)
+    named = environ | {"PKGIMAGE_DEPOT_PATH": str(tmp_path / "d")}
+    assert search_path(named, path) == (tmp_path / "d",)
+    named["PKGIMAGE_DEPOT_PATH"] += os.pathsep
+    assert search_path(named, path) == (tmp_path / "d", *beside, cache)
+    # What is built does not go where an installer has put other images.
+    assert depot_path(environ) == (cache,)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
-def test_others_may_read(folder: Path) -> None:
-    mask = os.umask(0o022)
-    try:
-        image, header = published(folder)
-    finally:
-        os.umask(mask)
-    assert image.stat().st_mode & 0o777 == 0o755
-    assert header.stat().st_mode & 0o777 == 0o644
+def test_new_images_go_to_the_first_writable_depot(tmp_path: Path) -> None:
+    os.chmod(tmp_path, 0o755)
+    locked, free = tmp_path / "locked", tmp_path / "free"
+    (locked / "below").mkdir(parents=True)
+    free.mkdir()
+    (tmp_path / "file").touch()
+    os.chmod(locked / "below", 0o555)
+    os.chmod(locked, 0o555)
+    os.chmod(free, 0o777)
+    names = ["locked/below", "locked/new", "file", "file/below", "free/new/deep", "free"]
+    environ = {"PKGIMAGE_DEPOT_PATH": os.pathsep.join(str(tmp_path / name) for name in names)}
+    library = Path(__file__).resolve().parents[1] / "site_scons"
+    done = subprocess.run(
+        [sys.executable, "-c", _AS_OTHER, str(library)],
+        env={**os.environ, **environ, "TOP": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(free / "new/deep")
+    assert not (free / "new").exists()
 
 
-def test_library_before_header(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = []
-    replace = os.replace
-
-    def watched(source: Path, target: Path) -> None:
-        # both are complete before either is seen
-        assert len([n for n in os.listdir(target.parent) if n.endswith(".tmp")]) == 2 - len(order)
-        order.append(target.suffix)
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", watched)
-    published(folder)
-    assert order == [".so", ".pki"]
-
-
-@pytest.mark.parametrize("fails_at", range(4))
-@pytest.mark.parametrize("existing", [False, True])
-def test_a_full_disk_leaves_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int, existing: bool
-) -> None:
-    """Fails at syncing the library or the header, or at giving the one or the other its name."""
-    if existing:
-        published(folder)
-    before = files(folder)
-    calls = 0
-
-    def failing(function):  # type: ignore[no-untyped-def]
-        def call(*arguments):  # type: ignore[no-untyped-def]
-            nonlocal calls
-            calls += 1
-            if calls > fails_at:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *map(str, arguments[:1]))
-            return function(*arguments)
-
-        return call
-
-    monkeypatch.setattr(os, "fsync", failing(os.fsync))
-    monkeypatch.setattr(os, "replace", failing(os.replace))
-    with pytest.raises(PackageImageError, match="No space left on device") as caught:
-        published(folder, b"new", b"newer")
-    assert str(caught.value).isprintable()
-    assert files(folder) == before
-    if existing:
-        assert next(folder.rglob("*.pki")).read_bytes() == b"header"
+# The folders above a temporary one are open to its owner only, so a process that has given root up
+# asks from within.
+_AS_OTHER = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from packageimage.depot import depot_for_new_images
+if os.getuid() == 0:
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    # Drop the right to go past permissions, keep the user.
+    class Head(ctypes.Structure):
+        _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+    assert libc.capset(ctypes.byref(Head(0x20080522, 0)), (ctypes.c_uint32 * 6)()) == 0
+print(depot_for_new_images(os.environ))
+"""
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_writing_to_a_full_device(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = os.open
-
-    def full(path: os.PathLike[str], flags: int, *rest: int) -> int:
-        descriptor = opened(path, flags, *rest)
-        if str(path).endswith(".tmp"):
-            device = opened("/dev/full", os.O_WRONLY)
-            os.dup2(device, descriptor)
-            os.close(device)
-        return descriptor
-
-    monkeypatch.setattr(depot.os, "open", full)
-    with pytest.raises(PackageImageError, match="No space left on device"):
-        published(folder, b"x" * 100_000)
-    assert files(folder) == []
+def test_the_first_depot_when_none_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    names = [str(tmp_path / "file/a"), str(tmp_path / "file/b")]
+    assert depot_for_new_images({"PKGIMAGE_DEPOT_PATH": os.pathsep.join(names)}) == Path(names[0])
 
 
-def test_an_unwritable_depot(folder: Path) -> None:
-    (folder / BASE.id[:16]).write_text("a file where a folder should be")
-    with pytest.raises(PackageImageError, match=r"cannot publish .*choose another depot"):
-        published(folder)
-    assert files(folder) == [BASE.id[:16]]
-
-
-def test_a_missing_library(folder: Path) -> None:
-    with pytest.raises(PackageImageError, match=r"No such file.*\(.*nothing\.so\)"):
-        publish(folder / "nothing.so", b"", folder / "n" / "a.so", folder / "n" / "a.pki")
-    assert files(folder) == []
+def test_variants_are_candidates(folder: Path) -> None:
+    home = folder / BASE.id[:16] / "kernels"
+    home.mkdir(parents=True)
+    for name in ("a.pki", "a-1.pki", "a.sig", "a-1.sig"):
+        (home / name).touch()
+    assert candidates(folder, BASE, "kernels") == (home / "a-1.pki", home / "a.pki")

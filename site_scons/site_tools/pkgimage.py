@@ -7,8 +7,12 @@
 image and header. The source is a package's folder, a module's file, or the name of an installed
 package; without one, what the target is called. Intermediate files go to `<target>.pkgimage/`.
 Keyword arguments: workload (files that are run, so that what they compile is kept), platforms,
-cpu_targets, flags, depot, partitions, path (further folders for `sys.path`), and construction
-variables.
+cpu_targets, flags, depot, partitions, path (further folders for `sys.path`), restore, preferences,
+and construction variables.
+
+restore=True, or a list of modules: what these modules hold after their import goes into the image,
+and their sources do not run when they are imported. preferences: environment variables that the
+sources read while they are imported; an image is for processes in which they have the same values.
 
 platforms, flags and cpu_targets may be lists: an image is made for each combination, and the files
 of all are returned. cpu_targets may also be a dictionary by platform or architecture. Calls with
@@ -62,6 +66,8 @@ def package_image(
     depot=None,
     partitions=None,
     path=(),
+    restore=None,
+    preferences=None,
     **overrides,
 ):
     """The pseudo-builder PackageImage; see the module's text."""
@@ -70,8 +76,9 @@ def package_image(
         if overrides:
             env = env.Clone(**overrides)
         request = read_request(
-            env, target, source, workload, cpu_targets, flags, platforms, depot, partitions, path
-        )
+            env, target, source, workload, cpu_targets, flags, platforms, depot, partitions, path,
+            restore, preferences,
+        )  # fmt: skip
         return add_images(env, request, _HERE)
     except TargetHelp as listing:
         print(listing, flush=True)
@@ -88,7 +95,10 @@ def _check_names(overrides):
     """Construction variables are in capitals: what is not is a mistyped argument."""
     for name in overrides:
         if name != name.upper():
-            expected = "workload, platforms, cpu_targets, flags, depot, partitions or path"
+            expected = (
+                "workload, platforms, cpu_targets, flags, depot, partitions, path, restore or "
+                "preferences"
+            )
             raise PackageImageError(
                 f"PackageImage: expected the argument {expected}, or a construction variable, "
                 f"found {name}"

@@ -1,9 +1,12 @@
 """The loader's checks, one by one and in order, on headers made for the purpose."""
 
 import hashlib
+import os
+import time
 
 import pytest
 from packageimage.load.check import Candidate, Session, examine, preference_mismatch
+from packageimage.load.seen import Seen
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_selection import HostCPU, TargetRecord
 from packageimage.model.flags import CacheFlags
@@ -194,3 +197,51 @@ def test_missing_files(place):
 )
 def test_preferences(environ, mismatch):
     assert (preference_mismatch(HEADER, environ) is not None) == mismatch
+
+
+class Answers:
+    """Stands for what was read before: paths that are asked for, and what they are said to hold."""
+
+    def __init__(self):
+        self.asked = []
+
+    def content(self, path, size, sha256):
+        self.asked.append(os.path.basename(path))
+        return size, sha256
+
+
+def test_what_was_seen_before_is_not_read(place):
+    """Sources, those of a required package and the library: of none is more read than its name."""
+    look(place, header=REQUIRING)
+    (place / "other.pki").write_bytes(encode_sidecar(encode(OTHER), 1, "0" * 64, INCLUDES))
+    (place / "src" / "pkg" / "a.py").unlink()
+    (place / "depot" / "pkg" / "x.pkgimage.so").unlink()
+    seen = Answers()
+    verdict = examine(
+        place / "depot" / "pkg" / "x.pki",
+        place / "depot" / "pkg" / "x.pkgimage.so",
+        SESSION,
+        lambda package: place / "src",
+        lambda package: [place / "other.pki"],
+        seen,
+    )
+    assert isinstance(verdict, Candidate)
+    assert seen.asked == ["a.py", "a.py", "x.pkgimage.so"]
+
+
+def test_files_that_change_after_they_were_seen_are_rejected(place):
+    def verdict():
+        seen = Seen(str(place / "memo.json"), clock=lambda: time.time_ns() + 60_000_000_000)
+        files = place / "depot" / "pkg" / "x.pki", place / "depot" / "pkg" / "x.pkgimage.so"
+        found = examine(*files, SESSION, lambda package: place / "src", seen=seen)
+        seen.save()
+        return found
+
+    look(place)
+    assert isinstance(verdict(), Candidate)
+    assert isinstance(verdict(), Candidate)
+    time.sleep(0.02)
+    (place / "depot" / "pkg" / "x.pkgimage.so").write_bytes(IMAGE.upper())
+    assert verdict().kind.value == "checksum"
+    (place / "src" / "pkg" / "a.py").write_bytes(SOURCE.lower())
+    assert verdict().kind.value == "include-changed"

@@ -6,7 +6,7 @@ and nothing is opened before the whole file is known to be what was published.
 
 from __future__ import annotations
 
-import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +17,8 @@ from ..model.flags import CacheFlags, flags_mismatch
 from ..model.header import Header, HeaderError, Include, Require, Sidecar, decode_sidecar
 from ..model.record import Record
 from ..model.rejection import Rejection, RejectionKind
+from .seen import READ_ALL, Seen
+from .trust import Guard, Refusal, owners_of
 
 
 class Session(Record):
@@ -27,6 +29,7 @@ class Session(Record):
     flags: CacheFlags
     host: HostCPU
     forced_target: str | None = None
+    guard: Guard | None = None  # None: whoever wrote an image is trusted
 
 
 class Candidate(Record):
@@ -58,11 +61,13 @@ def examine(
     session: Session,
     root_of: RootFinder,
     headers_of: HeaderFinder = lambda package: (),
+    seen: Seen = READ_ALL,
 ) -> Candidate | Rejection:
     """Run every check on one image.
 
     `root_of` gives the folder that holds a top-level package, `headers_of` the headers of all
-    images of a package on the depot path.
+    images of a package on the depot path. `seen` says what files hold that were read before; the
+    caller saves it.
     """
     package = header_path.parent.name
 
@@ -71,10 +76,22 @@ def examine(
     ) -> Rejection:
         return Rejection(kind, package, str(image_path), expected, found, advice)
 
+    def refused(refusal: Refusal) -> Rejection:
+        return reject(refusal.kind, refusal.expected, refusal.found, refusal.advice)
+
+    guard = session.guard
+    if guard is not None:
+        refusal = guard.before_reading(header_path, image_path, owners=owners_of(root_of(package)))
+        if refusal is not None:
+            return refused(refusal)
     try:
         data = header_path.read_bytes()
     except OSError as error:
         return reject(RejectionKind.CANNOT_OPEN, "a readable header", error.strerror or str(error))
+    if guard is not None:
+        refusal = guard.before_decoding(header_path, data)
+        if refusal is not None:
+            return refused(refusal)
     try:
         sidecar = decode_sidecar(data)
     except HeaderError as error:
@@ -102,19 +119,21 @@ def examine(
     selection = select(header.targets, session.host, session.forced_target)
     if header.flags.native_code and selection.index is None:
         return reject(RejectionKind.CPU_TARGET, "a CPU target for this machine", selection.reason)
-    changed = changed_include(sidecar.includes, root_of)
+    changed = changed_include(sidecar.includes, root_of, seen)
     if changed is not None:
         kind, expected, found = changed
         return reject(kind, expected, found, "build the image again")
     for require in header.requires:
-        missing = unmet_require(require, session, root_of, headers_of)
+        missing = unmet_require(require, session, root_of, headers_of, seen)
         if missing is not None:
             return reject(RejectionKind.REQUIRES, *missing, "build both images again")
     changed_preference = preference_mismatch(header)
     if changed_preference:
         return reject(RejectionKind.PREFERENCES, *changed_preference)
-    damaged = damage(image_path, sidecar)
+    damaged = damage(image_path, sidecar, seen)
     if damaged is not None:
+        if _was_replaced(header_path, data):
+            return examine(header_path, image_path, session, root_of, headers_of, seen)
         return reject(*damaged, "build the image again")
     exact = (
         selection.index is not None and header.targets[selection.index].name == session.host.name
@@ -122,14 +141,23 @@ def examine(
     return Candidate(image_path, sidecar, selection, exact)
 
 
+def _was_replaced(header_path: Path, data: bytes) -> bool:
+    """Whether a build published another image between the reading of header and library."""
+    try:
+        return header_path.read_bytes() != data
+    except OSError:
+        return False
+
+
 def changed_include(
-    includes: Iterable[Include], root_of: RootFinder
+    includes: Iterable[Include], root_of: RootFinder, seen: Seen = READ_ALL
 ) -> tuple[RejectionKind, str, str] | None:
     """The first source that is not what the image was built from: size first, content decides."""
-    roots: dict[str, Path | None] = {}
+    roots: dict[str, str | None] = {}
     for include in includes:
         if include.root not in roots:
-            roots[include.root] = root_of(include.root)
+            folder = root_of(include.root)
+            roots[include.root] = None if folder is None else str(folder)
         root = roots[include.root]
         if root is None:
             return (
@@ -138,26 +166,32 @@ def changed_include(
                 "none that can be imported",
             )
         try:
-            data = (root / include.path).read_bytes()
+            size, sha256 = seen.content(
+                os.path.join(root, include.path), include.size, include.sha256
+            )
         except OSError as error:
             return (
                 RejectionKind.INCLUDE_MISSING,
                 f"{include.path} in {root}",
                 error.strerror or str(error),
             )
-        if len(data) != include.size:
+        if size != include.size:
             return (
                 RejectionKind.INCLUDE_CHANGED,
                 f"{include.path} of {include.size} bytes",
-                f"{len(data)} bytes",
+                f"{size} bytes",
             )
-        if hashlib.sha256(data).hexdigest() != include.sha256:
+        if sha256 != include.sha256:
             return RejectionKind.INCLUDE_CHANGED, f"{include.path} as built", "other content"
     return None
 
 
 def unmet_require(
-    require: Require, session: Session, root_of: RootFinder, headers_of: HeaderFinder
+    require: Require,
+    session: Session,
+    root_of: RootFinder,
+    headers_of: HeaderFinder,
+    seen: Seen = READ_ALL,
 ) -> tuple[str, str] | None:
     """Expectation and finding when no image vouches for the package whose code was compiled in.
 
@@ -168,9 +202,8 @@ def unmet_require(
     expected = f"{require.package} as in its capture {require.content[:16]}"
     found = "no image of it"
     for path in headers_of(require.package):
-        try:
-            sidecar = decode_sidecar(path.read_bytes())
-        except (OSError, HeaderError):
+        sidecar = _trusted_sidecar(path, session.guard, root_of)
+        if sidecar is None:
             continue
         header = sidecar.header
         if header.package != require.package or header.base != session.base:
@@ -178,19 +211,32 @@ def unmet_require(
         if header.capture != require.content:
             found = f"capture {header.capture[:16]}"
             continue
-        changed = changed_include(sidecar.includes, root_of)
+        changed = changed_include(sidecar.includes, root_of, seen)
         if changed is None:
             return None
         found = f"{changed[1]}: {changed[2]}"
     return expected, found
 
 
+def _trusted_sidecar(path: Path, guard: Guard | None, root_of: RootFinder) -> Sidecar | None:
+    """What a header file says; None where it can't be read or is not to be believed."""
+    if guard is not None:
+        owners = owners_of(root_of(path.parent.name))
+        if guard.before_reading(path, owners=owners) is not None:
+            return None
+    try:
+        data = path.read_bytes()
+        if guard is not None and guard.before_decoding(path, data) is not None:
+            return None
+        return decode_sidecar(data)
+    except (OSError, HeaderError):
+        return None
+
+
 def preference_mismatch(
     header: Header, environ: Mapping[str, str] | None = None
 ) -> tuple[str, str, str] | None:
     """The first setting that was declared as deciding the code and has another value now."""
-    import os
-
     environ = os.environ if environ is None else environ
     for name, value in header.preferences:
         found = environ.get(name, "")
@@ -199,19 +245,20 @@ def preference_mismatch(
     return None
 
 
-def damage(image_path: Path, sidecar: Sidecar) -> tuple[RejectionKind, str, str] | None:
+def damage(
+    image_path: Path, sidecar: Sidecar, seen: Seen = READ_ALL
+) -> tuple[RejectionKind, str, str] | None:
     """What is wrong with the library's bytes, or None."""
     try:
-        data = image_path.read_bytes()
+        size, sha256 = seen.content(str(image_path), sidecar.image_size, sidecar.image_sha256)
     except FileNotFoundError:
         return RejectionKind.IMAGE_MISSING, "a library beside the header", "none"
     except OSError as error:
         return RejectionKind.CANNOT_OPEN, "a readable library", error.strerror or str(error)
-    if len(data) != sidecar.image_size:
-        return RejectionKind.IMAGE_SIZE, f"{sidecar.image_size} bytes", f"{len(data)} bytes"
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != sidecar.image_sha256:
-        return RejectionKind.CHECKSUM, sidecar.image_sha256[:16], digest[:16]
+    if size != sidecar.image_size:
+        return RejectionKind.IMAGE_SIZE, f"{sidecar.image_size} bytes", f"{size} bytes"
+    if sha256 != sidecar.image_sha256:
+        return RejectionKind.CHECKSUM, sidecar.image_sha256[:16], sha256[:16]
     return None
 
 

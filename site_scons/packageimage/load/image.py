@@ -16,7 +16,7 @@ from typing import Any
 from ..model.header import Header
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
-_VERSION = 1
+_VERSION = 2
 METHODS_FORMAT = 3  # capture.worker writes it
 
 
@@ -35,6 +35,8 @@ class _Table(ctypes.Structure):
         ("methods_size", ctypes.c_uint64),
         ("bitcode", ctypes.c_void_p),
         ("bitcode_size", ctypes.c_uint64),
+        ("data", ctypes.c_void_p),
+        ("data_size", ctypes.c_uint64),
     )
 
 
@@ -68,20 +70,41 @@ class Image:
         self.slots = slots
         self.slot_index = {name: index for index, name in enumerate(header.slots)}
         self._entries = self._entry_tables(table, header, target)
-        # Left as text: a thousand parsed rows would set off Python's garbage collector, which
-        # takes 30 ms when Numba is loaded. A row is parsed when its method is asked for.
-        self._methods_data = ctypes.string_at(table.methods, table.methods_size)
-        (length,) = struct.unpack_from("<Q", self._methods_data)
-        self._blobs_start = 8 + length
-        index = json.loads(self._methods_data[8 : self._blobs_start])
-        if index.get("format") != METHODS_FORMAT:
-            raise ImageError(
-                f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
-            )
-        self.methods: dict[str, int] = index["methods"]
-        self._blob_ends: list[int] = index["blobs"]
+        self._methods_data = memoryview(b"")
+        self._blobs_start = 0
+        self._blob_ends: list[int] = []
+        self._methods: dict[str, int] | None = None
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
+        if table.methods_size < 8:
+            raise ImageError("its method table is cut off")
+
+    @property
+    def methods(self) -> dict[str, int]:
+        """The byte string with the row of each method, by the method's key. Raises ImageError.
+
+        Read when it is first asked for: restored functions do without. Rows are left as text, for a
+        thousand parsed ones would set off Python's garbage collector, which takes 30 ms when Numba
+        is loaded.
+        """
+        if self._methods is None:
+            self._methods_data = _memory(self._table.methods, self._table.methods_size)
+            (length,) = struct.unpack_from("<Q", self._methods_data)
+            self._blobs_start = 8 + length
+            index = json.loads(bytes(self._methods_data[8 : self._blobs_start]))
+            if index.get("format") != METHODS_FORMAT:
+                raise ImageError(
+                    f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
+                )
+            self._blob_ends = index["blobs"]
+            self._methods = index["methods"]
+        return self._methods
+
+    @property
+    def data(self) -> memoryview:
+        """The package's data (model.package_data), in place: each process has its own copy of the
+        pages that it writes to. Empty where the image restores nothing."""
+        return _memory(self._table.data, self._table.data_size)
 
     @staticmethod
     def _entry_tables(table: _Table, header: Header, target: int) -> list[Any]:
@@ -105,7 +128,7 @@ class Image:
     def blob(self, index: int) -> bytes:
         """A byte string of the method table."""
         start = self._blobs_start + (self._blob_ends[index - 1] if index else 0)
-        return self._methods_data[start : self._blobs_start + self._blob_ends[index]]
+        return bytes(self._methods_data[start : self._blobs_start + self._blob_ends[index]])
 
     def row(self, key: str) -> dict[str, Any] | None:
         """What the image says of a method (capture.collect), None when it has no such method."""
@@ -138,3 +161,8 @@ class Image:
             modules.append(module)
             position += size
         return modules
+
+
+def _memory(address: int | None, size: int) -> memoryview:
+    """Memory of the library as bytes, writable where its pages are."""
+    return memoryview((ctypes.c_char * size).from_address(address or 0)).cast("B")

@@ -13,8 +13,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
-import io
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -58,16 +56,9 @@ from ..model.method_key import (
     value_text,
 )
 from ..model.record import Record
-from . import process, slots
-
-# Registered with LLVM when Numba launches its threads, which a method's `init` does.
-_AFTER_THREADS = frozenset(
-    {
-        "numba_parallel_for", "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched",
-        "deallocate_sched", "get_num_threads", "set_num_threads", "get_thread_id",
-        "set_parallel_chunksize", "get_parallel_chunksize", "get_sched_size",
-    }
-)  # fmt: skip
+from . import log, process, slots
+from .constants import loads
+from .numba_extensions import HASH_SECRET
 
 
 def base_image() -> BaseImage:
@@ -95,24 +86,15 @@ def _helpers() -> dict[str, int]:
 
 def address_of(name: str) -> int | None:
     """The address of a C function or variable that code in this process may use."""
-    if name in _HASH_SECRET:
+    if name in HASH_SECRET:
         secret = process.address_of("_Py_HashSecret")
-        return None if secret is None else secret + _HASH_SECRET[name]
+        return None if secret is None else secret + HASH_SECRET[name]
     found = _helpers().get(name)
     if found is None:
         # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
         # process happens to export under that name.
         found = llvm.address_of_symbol(name)
     return process.address_of(name) if found is None else found
-
-
-# Offsets in CPython's _Py_HashSecret_t. Numba gives its members these names when it imports
-# numba.cpython.hashing, which a process that compiles nothing need not do.
-_HASH_SECRET = {
-    "_numba_hashsecret_siphash_k0": 0,
-    "_numba_hashsecret_siphash_k1": 8,
-    "_numba_hashsecret_djbx33a_suffix": 16,
-}
 
 
 # The lock itself: entering it through Numba broadcasts two events, which takes longer than what is
@@ -131,23 +113,6 @@ class Found(Record):
 
 class CannotAttach(Exception):
     """The image has the method but this process isn't as it was at build; the message says why."""
-
-
-class _Unpickler(pickle.Unpickler):
-    """Reads what `capture.numba_bridge.dumps` wrote."""
-
-    def persistent_load(self, reference: tuple[str, str, str]) -> Any:
-        kind, module, qualname = reference
-        found: Any = sys.modules.get(module) or importlib.import_module(module)
-        for part in qualname.split("."):
-            found = getattr(found, part)
-        return {"py_func": lambda: found.py_func, "jitclass": lambda: found.class_type}.get(
-            kind, lambda: found
-        )()
-
-
-def loads(data: bytes) -> Any:
-    return _Unpickler(io.BytesIO(data)).load()
 
 
 _OWN_TYPES = frozenset(
@@ -259,6 +224,37 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
         return self._shared
 
 
+def make_numbas(found: Any, function: Any) -> None:
+    """Make a restored dispatcher the one that its source would have made.
+
+    It stays the same object and is given Numba's class, which has the same C base. `function` is
+    its `load.restored.Function`. What its decorator would have compiled is asked for again; the
+    bridge answers.
+    """
+    _, options, caches, declared, declared_locals, may_compile, _ = function.body
+    found._clear()
+    found.__class__ = CPUDispatcher
+    CPUDispatcher.__init__(
+        found,
+        function.make_py_func(),
+        {} if declared_locals is None else loads(declared_locals),
+        dict(options),
+    )
+    if caches:
+        found.enable_caching()
+    for arguments, return_type in () if declared is None else loads(declared):
+        found.compile(
+            arguments if return_type is None else typing.signature(return_type, *arguments)
+        )
+    if not may_compile:
+        found.disable_compile()
+
+
+def new_dispatcher() -> Any:
+    """A dispatcher that waits for `make_numbas`."""
+    return CPUDispatcher.__new__(CPUDispatcher)
+
+
 class Bridge:
     """Answers from the images that were added."""
 
@@ -286,7 +282,7 @@ class Bridge:
     def add(self, image: MethodSource) -> None:
         """Answer from `image` too. Raises slots.UnboundSlot when it needs what Numba hasn't."""
         missing = slots.fill(image, address_of)
-        unknown = [name for _, name in missing if name not in _AFTER_THREADS]
+        unknown = [name for _, name in missing if name not in slots.THREADS]
         if unknown:
             raise slots.UnboundSlot(", ".join(unknown))
         self._late += [(image, index, name) for index, name in missing]
@@ -398,6 +394,7 @@ class Bridge:
         )
         self._owners[id(result.fndesc)] = (result.fndesc, found)
         self.answered += 1
+        log.note("answered", method=f"{row['module']}.{row['qualname']}")
         self._on_answer(found, library)
         return result
 

@@ -6,19 +6,26 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..depot import depot_path
+from ..depot import search_path
 from ..model.errors import PackageImageError
 from ..model.flags import CacheFlags, Mode, flags_from_environment, parse_mode
 from ..model.platform import host_platform
 from ..model.rejection import Rejection, RejectionKind
+from ..use_log import note_use
+from . import loader, log
 from .pause import garbage_collection_paused
+from .seen import always_verifies
+from .slots import UnboundSlot
+from .trust import Guard
 
 if TYPE_CHECKING:
     from .check import Candidate
     from .check import Session as CheckSession
+    from .image import Image
 
 HEADER_SUFFIX = ".pki"
 _BASE_MODULES = ("numba", "llvmlite", "numpy")
@@ -37,10 +44,14 @@ class Session:
 
     def __init__(self, environ: Mapping[str, str], depots: Iterable[Path] | None = None) -> None:
         """Raises PackageImageError for a setting that can't be understood."""
+        self._environ = environ
+        always_verifies(environ)
         self.mode = parse_mode(environ.get("PKGIMAGE"))
         self.flags: CacheFlags = flags_from_environment(environ)
         self.forced_target = environ.get("PKGIMAGE_CPU") or None
-        self.depots = tuple(depot_path(environ) if depots is None else depots)
+        self.depots = tuple(search_path(environ, sys.path) if depots is None else depots)
+        self._guard = Guard.of(environ)
+        log.note("depots", path=os.pathsep.join(map(str, self.depots)))
         self.loaded: dict[str, Candidate] = {}
         self.rejections: list[Rejection] = []
         self.misses: list[tuple[str, str]] = []
@@ -48,13 +59,28 @@ class Session:
         self._images = _headers_by_package(self.depots)
         self._bridge: Any = None
         self._check_session: CheckSession | None = None
+        self._restores = environ.get("PKGIMAGE_RESTORE", "").lower() not in ("no", "0", "false")
+        self._packages: list[Any] = []
+        self._restored: dict[str, Any] = {}  # packages by the names of their restored modules
+        self._waiting: list[Any] = []  # open images that Numba does not know yet
 
     # -- sys.meta_path -------------------------------------------------------------------------
 
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
-        """importlib's finder protocol. Loads the package's image; never finds a module."""
+    def find_spec(
+        self, fullname: str, path: Any = None, target: object = None
+    ) -> ModuleSpec | None:
+        """importlib's finder protocol: loads the image of a package that is about to be imported.
+
+        It finds modules that an image restores, which an image's data fills in the place of their
+        source, and Numba, to learn when it is there.
+        """
         if "." not in fullname and fullname in self._images and fullname not in self._seen:
             self.load(fullname)
+        if fullname in self._restored:
+            return loader.spec_of(fullname, path, self._restored[fullname], self._ran_from_source)
+        if fullname == "numba" and self._waiting:
+            return loader.spec_of_numba()
+        return None
 
     # -- loading -------------------------------------------------------------------------------
 
@@ -72,17 +98,34 @@ class Session:
                 rejection = self._open(package, candidate)
                 if rejection is None:
                     self.loaded[package] = candidate
+                    self._is_used(package, candidate)
                     break
                 rejections.append(rejection)
         self.rejections += rejections
+        if log.enabled:
+            for each in rejections:
+                log.note(
+                    "rejected", package=package, kind=each.kind.value, expected=each.expected,
+                    found=each.found, image=each.image,
+                )  # fmt: skip
         if package not in self.loaded and rejections:
             self._refuse(max(rejections, key=lambda rejection: rejection.kind.order))
+
+    def _is_used(self, package: str, candidate: Candidate) -> None:
+        note_use(str(candidate.path).partition(".pkgimage")[0] + HEADER_SUFFIX, self._environ)
+        if log.enabled:
+            chosen = candidate.selection
+            target = "" if chosen.index is None else chosen.rows[chosen.index].spec
+            log.note("loaded", package=package, image=candidate.path, target=target)
 
     def examine(self, package: str) -> list[Candidate | Rejection]:
         """The verdict on every image of a package on the depot path; opens none."""
         from . import check
+        from .seen import seen_of
 
         headers = self._images.get(package, ())
+        if not headers:
+            return []
         try:
             session = self._session()
         except ModuleNotFoundError as error:
@@ -94,16 +137,20 @@ class Session:
         except PackageImageError as error:  # a platform for which there are no images
             kind = RejectionKind.PLATFORM
             return [Rejection(kind, package, str(h), found=str(error)) for h in headers]
-        return [
+        seen = seen_of(os.path.dirname(headers[0]), self._environ)
+        verdicts = [
             check.examine(
                 header,
                 _image_beside(header, session),
                 session,
                 check.import_root,
                 lambda required: self._images.get(required, ()),
+                seen,
             )
             for header in headers
         ]
+        seen.save()
+        return verdicts
 
     def _fitting(self, package: str, rejections: list[Rejection]) -> list[Candidate]:
         fitting = []
@@ -117,21 +164,21 @@ class Session:
 
     def _session(self) -> CheckSession:
         if self._check_session is None:
-            from . import check, numba_bridge
+            from . import check, installed
             from .host import host_cpu
 
             platform = host_platform()
             self._check_session = check.Session(
                 platform=platform.name,
-                base=numba_bridge.base_image(),
+                base=installed.base_image(),
                 flags=self.flags,
                 host=host_cpu(platform.arch),
                 forced_target=self.forced_target,
+                guard=self._guard,
             )
         return self._check_session
 
     def _open(self, package: str, candidate: Candidate) -> Rejection | None:
-        from . import numba_bridge, slots
         from .image import Image, ImageError
 
         def rejection(kind: RejectionKind, expected: str, found: object) -> Rejection:
@@ -144,15 +191,62 @@ class Session:
             )
         except (OSError, ImageError, ValueError) as error:
             return rejection(RejectionKind.LOAD, "an image that can be opened", error)
-        if self._bridge is None:
-            self._bridge = numba_bridge.Bridge(self._miss)
         try:
-            self._bridge.add(image)
-        except slots.UnboundSlot as error:
+            if not self._restore(image):
+                self._attach(image)
+        except (ImageError, UnboundSlot) as error:
             return rejection(RejectionKind.SLOT, "names that this process offers", error)
         return None
 
+    def _restore(self, image: Image) -> bool:
+        """Take the image's modules from its data; whether it waits for Numba with the rest.
+
+        Raises UnboundSlot.
+        """
+        if not self._restores or not image.data:
+            return False
+        from . import restored
+
+        package = restored.RestoredPackage(image, self._miss)
+        native = restored.native_extensions()
+        waits = native is not None and package.start(native)
+        if waits:
+            self._waiting.append(image)
+            if self._attach_waiting not in restored.when_numba_is_imported:
+                restored.when_numba_is_imported.append(self._attach_waiting)
+        self._packages.append(package)
+        self._restored.update(dict.fromkeys(package.modules, package))
+        log.note("restores", package=image.package, modules=len(package.modules))
+        return waits
+
+    def _attach(self, image: Image) -> None:
+        """Let the image answer Numba. Raises UnboundSlot."""
+        from . import numba_bridge
+
+        if self._bridge is None:
+            self._bridge = numba_bridge.Bridge(self._miss)
+        self._bridge.add(image)
+        log.note("attached", package=image.package)
+
+    def _attach_waiting(self) -> None:
+        log.note("numba imported")
+        waiting, self._waiting = self._waiting, []
+        for image in waiting:
+            self._attach(image)
+
+    def _ran_from_source(self, module: str, reason: str) -> None:
+        """A module that could have been restored was not."""
+        log.note("ran from source", module=module, why=reason)
+        if self.mode is Mode.STRICT:
+            raise PackageImageError(f"PKGIMAGE=strict: {module} was not restored: {reason}")
+        warnings.warn(
+            f"{module} was not restored: {reason}; its source runs",
+            PackageImageWarning,
+            stacklevel=2,
+        )
+
     def _miss(self, method: str, reason: str) -> None:
+        log.note("missed", method=method, why=reason)
         if (method, reason) not in self.misses:  # a call asks twice: itself, then its compilation
             self.misses.append((method, reason))
         if self.mode is Mode.STRICT:
@@ -164,9 +258,15 @@ class Session:
         warnings.warn(f"{rejection}; it runs through Numba", PackageImageWarning, stacklevel=2)
 
     @property
+    def restored(self) -> list[str]:
+        """The modules that were restored, sorted."""
+        return sorted(name for package in self._packages for name in package.values)
+
+    @property
     def answered(self) -> int:
         """How many compilations images have answered."""
-        return 0 if self._bridge is None else int(self._bridge.answered)
+        attached = 0 if self._bridge is None else int(self._bridge.answered)
+        return attached + sum(int(package.answered) for package in self._packages)
 
 
 def _headers_by_package(depots: Iterable[Path]) -> dict[str, list[Path]]:

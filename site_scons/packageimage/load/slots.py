@@ -20,6 +20,15 @@ ARRAY = "pkgimage.array."
 ENVIRONMENT = "_ZN08NumbaEnv"
 _WITH_METHOD = (REFERENCE, ARRAY, ENVIRONMENT)
 
+# Offered once Numba's threads were started, which a method that uses them does.
+THREADS = frozenset(
+    {
+        "numba_parallel_for", "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched",
+        "deallocate_sched", "get_num_threads", "set_num_threads", "get_thread_id",
+        "set_parallel_chunksize", "get_parallel_chunksize", "get_sched_size",
+    }
+)  # fmt: skip
+
 _SPECIAL_OBJECTS = {"_Py_NoneStruct": None, "_Py_TrueStruct": True, "_Py_FalseStruct": False}
 
 

@@ -11,7 +11,9 @@ from packageimage.model.record import Record
 class RejectionKind(enum.Enum):
     """The checks of the loader, in the order in which they are made."""
 
+    UNTRUSTED = "untrusted"
     CANNOT_OPEN = "cannot-open"
+    SIGNATURE = "signature"
     HEADER = "header"
     PLATFORM = "platform"
     BASE_IMAGE = "base-image"

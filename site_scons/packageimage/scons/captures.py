@@ -30,9 +30,9 @@ class Capture:
     """One capture of this build, shared by all images that are made from it.
 
     files: its names. request: all that decides it. sources: the nodes of what is run. nodes: the
-    manifest, method table, list of imports, includes, id and bitcode; entries: the manifest's
-    parts. platforms: of its images. seen: what the scanner of imports has found. watched: what
-    stood in the last list of imports.
+    manifest, method table, list of imports, includes, id, bitcode, and the data of restored modules
+    where there are any; entries: the manifest's parts. platforms: of its images. seen: what the
+    scanner of imports has found. watched: what stood in the last list of imports.
     """
 
     package: PackageSource
@@ -67,7 +67,11 @@ class Capture:
 
     @property
     def bitcode(self) -> list[Any]:
-        return self.nodes[5:]
+        return self.nodes[5 : 5 + self.files.partitions]
+
+    @property
+    def package_data(self) -> list[Any]:
+        return self.nodes[5 + self.files.partitions :]
 
     def requires(self) -> list[Capture]:
         """The captures whose packages this one's package imports, by name.

@@ -99,8 +99,10 @@ class _Image:
             for partition in range(request.partitions)
             if self._flags.native_code
         ]
-        sources = [capture.manifest, capture.blob, *capture.bitcode, *objects]
-        thunks, data, header = self._stage(
+        sources = [
+            capture.manifest, capture.blob, *capture.bitcode, *objects, *capture.package_data
+        ]  # fmt: skip
+        thunks, data, header, *package = self._stage(
             "data",
             f"{files.stem}.thunks.o",
             files.stem,
@@ -114,7 +116,7 @@ class _Image:
             "link",
             linked,
             linked,
-            [thunks, data, *objects],
+            [thunks, data, *package, *objects],
             env=linker,
             versions={"lld": linker.subst("$LLDVERSION")},
         )
@@ -172,7 +174,10 @@ class _Image:
             request.partitions,
             request.partitions_said,
         )
-        decides = (package, request.workloads, request.path, request.partitions)
+        decides = (
+            package, request.workloads, request.path, request.partitions, request.restore,
+            request.preferences,
+        )  # fmt: skip
         known = captures()
         key = env.fs.File(files.stem).abspath
         capture = known.get(key)
@@ -182,8 +187,8 @@ class _Image:
         elif capture.request != decides:
             raise PackageImageError(
                 f"{one_line(request.folder)}: two images would keep their captures here, with "
-                "different sources, workloads or paths; give one of them a target in another "
-                "folder"
+                "different sources, workloads, paths, restored modules or preferences; give one "
+                "of them a target in another folder"
             )
         capture.platforms.add(str(self._platform))
         check_order()
@@ -203,6 +208,10 @@ class _Image:
             _PKGIMAGEPATHS=[word for node in request.path for word in ("--path", node)],
             _PKGIMAGEWORKLOADS=[
                 word for node in request.workloads for word in ("--workload", node)
+            ],
+            _PKGIMAGERESTORE=[word for name in request.restore for word in ("--restore", name)],
+            _PKGIMAGEPREFERENCES=[
+                word for name in request.preferences for word in ("--preference", name)
             ],
         )
         # What a capture depends on is known in full only when it has been taken, so a cache

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from packageimage.explanation import Made
 
 
+_LOADED = time.perf_counter()
+
+
 @dataclass(eq=False)
 class Task:
     """One run of a stage, with all its outputs.
 
     about: what it makes, in a few words. package: whose image. command: its signature's text, once
     it was asked for. outcome: what came of it in this build: '' (not asked for yet), 'run',
-    'skipped', 'cached' or 'failed'. seconds: of the command, as SCons' process saw it.
+    'skipped', 'cached' or 'failed'. seconds: of the command, as SCons' process saw it; start: when
+    it began, from when the tool was loaded.
     """
 
     stage: str
@@ -36,6 +40,7 @@ class Task:
     command: str = ""
     outcome: str = ""
     seconds: float = 0.0
+    start: float = 0.0
 
 
 class StageFile(SCons.Node.FS.File):
@@ -50,6 +55,7 @@ class StageFile(SCons.Node.FS.File):
             return
         report.started(task)
         start = time.perf_counter()
+        task.start = start - _LOADED
         try:
             super().build(**kw)
         except BaseException:

@@ -6,6 +6,7 @@ Times are taken in SCons' process, around each stage's command, and go to the te
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import optparse
 import os
@@ -134,6 +135,8 @@ def _print_command(text: str, target: Any, source: Any, env: Any) -> None:
 def _tell() -> None:
     """At exit, because a build that failed has done something too."""
     _report.line.clear()
+    with contextlib.suppress(OSError):
+        _keep_times()
     if not (_report.wanted or GetOption("pkgimage_summary")) or GetOption("silent"):
         return
     from packageimage.summary import summary  # most builds are not asked for it
@@ -141,6 +144,30 @@ def _tell() -> None:
     mark = SUMMARY_LINE if _report.wanted == LINES else ""
     for line in summary(map(_seen, _report.images)):
         print(f"{mark}{line}", flush=True)
+
+
+def _keep_times() -> None:
+    """Leave the times of what was run beside each package's files, for `pkgimage report`."""
+    ran = {task for task in _report.tasks if task.outcome in ("run", "failed")}
+    if not ran:
+        return
+    from packageimage.report.build_times import keep
+    from packageimage.report.timeline import Step
+
+    users: dict[Any, list[Image]] = {}
+    for image in _report.images:
+        for task in image.tasks:
+            users.setdefault(task, []).append(image)
+    steps: dict[tuple[str, str], list[Step]] = {}
+    for task, images in users.items():
+        # What several images share is told once, as the package's.
+        name = images[0].name if len(images) == 1 else task.package
+        place = os.path.dirname(images[0].manifest), task.package
+        steps.setdefault(place, []).append(
+            Step(name, task.stage, task.about, task.outcome, task.start, task.seconds)
+        )
+    for (folder, package), found in sorted(steps.items()):
+        keep(Path(folder), package, found)
 
 
 def _seen(image: Image) -> ImageSummary:

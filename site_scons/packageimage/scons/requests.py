@@ -44,7 +44,8 @@ class Request(Record):
     """One call: a package, and the configurations to make images of it for.
 
     folder: for its intermediate files. workloads, path: nodes. partitions_said: "" where their
-    number follows from the sources. depot: "" for the first on the depot path.
+    number follows from the sources. depot: "" for the first on the depot path. restore: modules,
+    or "all" for the whole package. preferences: environment variables that the sources read.
     """
 
     package: PackageSource
@@ -55,6 +56,8 @@ class Request(Record):
     partitions: int
     partitions_said: str
     depot: str
+    restore: tuple[str, ...] = ()
+    preferences: tuple[str, ...] = ()
 
 
 def read_request(
@@ -68,6 +71,8 @@ def read_request(
     depot: Any,
     partitions: Any,
     path: Any,
+    restore: Any = None,
+    preferences: Any = None,
 ) -> Request:
     """Raises PackageImageError; TargetHelp when CPU targets are `help`."""
     name = _single(env, target, "target")
@@ -92,6 +97,10 @@ def read_request(
         partitions=count,
         partitions_said=said,
         depot=env.subst("$PKGIMAGE_DEPOT" if depot is None else str(depot)),
+        restore=_restore(env["PKGIMAGE_RESTORE"] if restore is None else restore, package),
+        preferences=_preferences(
+            env, env["PKGIMAGE_PREFERENCES"] if preferences is None else preferences
+        ),
     )
 
 
@@ -102,9 +111,7 @@ def published_files(
     if request.depot:
         folder = env.fs.Dir(request.depot).abspath
     else:
-        # The path is empty where there is no home folder, which the other function says.
-        path = depots.depot_path(os.environ) or [depots.user_cache_folder(os.environ)]
-        folder = str(path[0])
+        folder = str(depots.depot_for_new_images(os.environ))
     platform, targets = configuration.platform, canonical_text(configuration.targets)
     stem = depots.image_stem(base, request.package.name, platform, configuration.flags, targets)
     suffixes = (platform.image_suffix, depots.HEADER_SUFFIX)
@@ -133,6 +140,40 @@ def _each(env: Any, value: Any, variable: str) -> list[str]:
             f"{variable}: expected a text or a list of texts, found {one_line(repr(value))}"
         )
     return values
+
+
+WHOLE_PACKAGE = "all"
+
+
+def _restore(value: Any, package: PackageSource) -> tuple[str, ...]:
+    """The modules to restore, as `Request.restore` has them."""
+    if value is True or (isinstance(value, str) and value.lower() in ("yes", "true", "1")):
+        return (WHOLE_PACKAGE,)
+    if not value or (isinstance(value, str) and value.lower() in ("no", "false", "0")):
+        return ()
+    names = value.split() if isinstance(value, str) else list(value)
+    for name in names:
+        if not isinstance(name, str) or name.partition(".")[0] != package.name:
+            raise PackageImageError(
+                f"PKGIMAGE_RESTORE: expected True, or modules of {package.name} such as "
+                f"{package.name}.core, found {one_line(repr(name))}"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def _preferences(env: Any, value: Any) -> tuple[str, ...]:
+    """NAME=VALUE of environment variables, sorted; "" for one that is not set."""
+    names = value.split() if isinstance(value, str) else list(flatten([value]))
+    for name in names:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise PackageImageError(
+                "PKGIMAGE_PREFERENCES: expected names of environment variables, found "
+                f"{one_line(repr(name))}"
+            )
+    found = env["ENV"]
+    return tuple(
+        f"{name}={found.get(name, os.environ.get(name, ''))}" for name in sorted(set(names))
+    )
 
 
 def _is_several(value: Any) -> bool:

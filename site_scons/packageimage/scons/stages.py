@@ -16,7 +16,12 @@ from SCons.Subst import SUBST_SIG, Literal
 from SCons.Util import CLVar
 
 import packageimage
-from packageimage.recipe import CAPTURE_SUFFIXES, DATA_SUFFIXES
+from packageimage.recipe import (
+    CAPTURE_SUFFIXES,
+    DATA_SUFFIXES,
+    PACKAGE_DATA_SUFFIX,
+    PACKAGE_OBJECT_SUFFIX,
+)
 from packageimage.scons.captures import requires_words, source_scanner, target_scanner
 
 # The folder that a stage's process finds the library in.
@@ -26,7 +31,8 @@ _COMMANDS = {
     "SERIALIZE": "--package $PKGIMAGE_PACKAGE --flags $PKGIMAGE_STAGEFLAGS "
     "--partitions $PKGIMAGE_PARTITIONS "
     # Where the package lies is not what it is: its files' contents are in the signature.
-    "$( $_PKGIMAGEROOT $) $_PKGIMAGEPATHS $_PKGIMAGEWORKLOADS $_PKGIMAGEREQUIRES "
+    "$( $_PKGIMAGEROOT $) $_PKGIMAGEPATHS $_PKGIMAGEWORKLOADS $_PKGIMAGERESTORE "
+    "$_PKGIMAGEPREFERENCES $_PKGIMAGEREQUIRES "
     "--output $_PKGIMAGESTEM",
     "ENTRIES": "--capture $SOURCE $TARGETS",
     "CODEGEN": "--capture ${SOURCES[0]} --bitcode ${SOURCES[1]} --partition $PKGIMAGE_PARTITION "
@@ -50,6 +56,8 @@ def add_stages(env: Any) -> None:
         PKGIMAGE_PLATFORMS="",
         PKGIMAGE_DEPOT="",
         PKGIMAGE_PARTITIONS="auto",
+        PKGIMAGE_RESTORE=False,
+        PKGIMAGE_PREFERENCES=[],
         PKGIMAGE_PYTHON=sys.executable,
         # The interpreter's path stays out of signatures; its version is in PKGIMAGE_MADEWITH.
         # CPython keeps any -X option for the program, so the text travels in the command itself:
@@ -63,6 +71,8 @@ def add_stages(env: Any) -> None:
         _PKGIMAGEROOT=[],
         _PKGIMAGEPATHS=[],
         _PKGIMAGEWORKLOADS=[],
+        _PKGIMAGERESTORE=[],
+        _PKGIMAGEPREFERENCES=[],
         _PKGIMAGEREQUIRES=requires_words,
     )
     for stage, arguments in _COMMANDS.items():
@@ -147,11 +157,13 @@ def _action(stage: str) -> Any:
 
 def _capture_files(target: Any, source: Any, env: Any) -> Any:
     partitions = [f".p{number}.bc" for number in range(int(env["PKGIMAGE_PARTITIONS"]))]
-    return _beside(target[0], [*CAPTURE_SUFFIXES, *partitions]), source
+    data = [PACKAGE_DATA_SUFFIX] if env.get("_PKGIMAGERESTORE") else []
+    return _beside(target[0], [*CAPTURE_SUFFIXES, *partitions, *data]), source
 
 
 def _data_files(target: Any, source: Any, env: Any) -> Any:
-    return _beside(target[0], DATA_SUFFIXES), source
+    restores = any(str(node).endswith(PACKAGE_DATA_SUFFIX) for node in source)
+    return _beside(target[0], [*DATA_SUFFIXES, *[PACKAGE_OBJECT_SUFFIX] * restores]), source
 
 
 def _beside(stem: Any, suffixes: Any) -> Any:

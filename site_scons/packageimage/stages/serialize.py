@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from ..model.errors import PackageImageError, one_line
 from ..model.flags import parse_flags
@@ -26,6 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", action="append", default=[], help="folder to put on sys.path")
     parser.add_argument("--workload", action="append", default=[], help="file to run")
     parser.add_argument("--flags", default="", help="cache flags, as in PKGIMAGE_FLAGS")
+    parser.add_argument(
+        "--restore", action="append", default=[], metavar="MODULE",
+        help="keep what it holds after its import, for processes in which its source does not run; "
+        "all for all modules of the package",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preference", action="append", default=[], metavar="NAME=VALUE",
+        help="an environment variable that the sources read, and its value",
+    )  # fmt: skip
     parser.add_argument("--partitions", type=int, default=1, help="number of bitcode modules")
     parser.add_argument(
         "--require", action="append", default=[], metavar="NAME=FILE",
@@ -58,6 +68,8 @@ def run(args: argparse.Namespace) -> None:
         "output": str(output),
         "log": str(log),
         "requires": dict(map(_read_require, args.require)),
+        "restore": args.restore,
+        "preferences": dict(map(_read_preference, args.preference)),
     }
     code = _run_worker(request | {"use_store": True})
     if code not in (0, EXIT_USER_ERROR, EXIT_PACKAGE_ERROR):
@@ -74,13 +86,20 @@ def _read_require(text: str) -> tuple[str, str]:
     return name, Path(file).read_text(encoding="ascii").strip()
 
 
-def _run_worker(request: dict[str, object]) -> int:
+def _read_preference(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name.isidentifier() or not equals:
+        raise PackageImageError(f"--preference: expected NAME=VALUE, found {one_line(text)!r}")
+    return name, value
+
+
+def _run_worker(request: dict[str, Any]) -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8", delete=False) as file:
         json.dump(request, file)
     try:
         result = subprocess.run(
             [sys.executable, "-P", "-m", "packageimage.stages.worker", file.name],
-            env=_environment(),
+            env=_environment() | {k: v for k, v in request["preferences"].items() if v},
             check=False,
         )
     finally:

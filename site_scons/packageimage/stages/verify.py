@@ -9,12 +9,12 @@ import os
 import sys
 from pathlib import Path
 
-from packageimage import depot
 from packageimage.inspect.images import image_facts
 from packageimage.inspect.verify import verify
 from packageimage.model import header as headers
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.platform import platform_named
+from packageimage.publishing import publish_alone
 
 from .debug_symbols import write_bundle
 
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> None:
     includes = read_includes(args.includes) if args.includes else ()
     digest = hashlib.sha256(image).hexdigest()
     sidecar = headers.encode_sidecar(header, len(image), digest, includes)
-    depot.publish(args.image, sidecar, args.output_image, args.output_header)
+    about = f"{described.package} for {platform}"
+    published = publish_alone(args.image, sidecar, args.output_image, args.output_header, about)
     if platform.object_format == "macho" and described.flags.debug_level > 0:
-        write_bundle(args.output_image, os.environ)
+        write_bundle(published, os.environ)

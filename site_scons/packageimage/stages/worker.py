@@ -53,6 +53,14 @@ PREFERENCES = (
 )
 
 
+WHOLE_PACKAGE = "all"
+
+# Modules in the order in which their sources came to their end, and by module those of its package
+# that its source led to.
+_finished: list[str] = []
+_led_to: dict[str, list[str]] = {}
+
+
 class PackageFailure(Exception):
     """The package or its workload raised."""
 
@@ -122,11 +130,16 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     )
     stored = store.read(store_path, fingerprint) if request["use_store"] else None
     bridge = _answer_from(stored, recorder) if stored else None
+    functions: Any = None
+    data: Any = None
     declared: list[tuple[str, str]] = []
     packageimage._declared = declared
     try:
         with _output_to(request["log"]):
             _import_package(package)
+            if request["restore"]:
+                # Before the workload, which may leave traces in what the modules hold.
+                functions, data = _serialise_modules(package, request["restore"])
             for workload in request["workloads"]:
                 _run_workload(workload)
     except PackageFailure as failure:
@@ -152,6 +165,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
             linked[name] = known.get(name) or assemble.link(part, collected.libraries, layout)
     partitions = [linked[part.digest()] for part in parts]
     table = assemble.method_table(collected.methods, parts)
+    section = _data_section(functions, data, collected.methods, parts) if data else []
     required = request["requires"]
     dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
     settings = digest_of(
@@ -168,6 +182,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         [
             package, request["flags"], table, *partitions, json.dumps(requires),
             package_digest(dependencies.own_sources), json.dumps(dependencies.data_digests),
+            *section, json.dumps(request["preferences"], sort_keys=True),
         ]
     )  # fmt: skip
     manifest = {
@@ -182,11 +197,13 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
             for _, symbol in method.roles.values()
         },
         "requires": requires,
-        "preferences": dict.fromkeys(PREFERENCES, ""),
+        "preferences": dict.fromkeys(PREFERENCES, "") | request["preferences"],
+        "restored": [module.name for module in data.modules] if data else [],
+        "attached": [vars(refusal) for refusal in data.refused] if data else [],
         "methods": len(collected.methods),
         "omitted": [vars(o) for o in collected.omitted],
     }
-    files: dict[str, bytes] = {
+    files: dict[str, bytes | list[Any]] = {
         f"{output.name}.capture.bin": table,
         f"{output.name}.capture.json": _json(manifest),
         f"{output.name}.capture.id": f"{id_}\n".encode(),
@@ -195,6 +212,8 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     }
     for index, bitcode in enumerate(partitions):
         files[f"{output.name}.p{index}.bc"] = bitcode
+    if request["restore"]:
+        files[f"{output.name}.package.bin"] = section
     _write_all(output.parent, files)
     with contextlib.suppress(OSError):  # a store that can't be written is one that is not there
         store.write(
@@ -215,6 +234,53 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         )
     for omission in collected.omitted:
         print(f"pkgimage: {package}: not in the image: {omission}", file=sys.stderr)
+    for refusal in data.refused if data else ():
+        print(f"pkgimage: {package}: not restored: {refusal}", file=sys.stderr)
+    for note in data.notes if data else ():
+        print(f"pkgimage: {package}: {note}", file=sys.stderr)
+
+
+def _serialise_modules(package: str, wanted: list[str]) -> tuple[Any, Any]:
+    """The table of dispatchers and the data of the modules to restore.
+
+    Raises PackageImageError for a module that the package has not.
+    """
+    from ..capture import data, numba_dispatchers
+
+    if WHOLE_PACKAGE in wanted:
+        names = [n for n in sys.modules if n == package or n.startswith(f"{package}.")]
+    else:
+        names = list(dict.fromkeys(wanted))
+        for name in names:
+            if name not in sys.modules:
+                _import_module(name)
+    # Modules stand in sys.modules in the order in which their imports began; a module is finished
+    # after those that it imports.
+    order = sorted(names, key=_finished.index)
+    functions = numba_dispatchers.FunctionTable(order)
+    found = data.serialise(
+        [sys.modules[name] for name in order], functions.special, led_to=_led_to
+    )
+    return functions, found
+
+
+def _data_section(functions: Any, data: Any, methods: Any, parts: Any) -> list[Any]:
+    """The data section (model.package_data) as byte strings that follow each other."""
+    from ..model import package_data
+
+    position = {
+        symbol: (index, place)
+        for index, part in enumerate(parts)
+        for place, symbol in enumerate(sorted(part.entries))
+    }
+    modules = [
+        (
+            module.name, module.imports, module.absent, module.lazy, module.pickle, module.buffers,
+            functions.table(module.name, methods, position.__getitem__),
+        )
+        for module in data.modules
+    ]  # fmt: skip
+    return package_data.encode(modules, [(buffer.data, buffer.readonly) for buffer in data.buffers])
 
 
 def _read_sources_of(package: str) -> None:
@@ -225,6 +291,7 @@ def _read_sources_of(package: str) -> None:
     """
     loader = importlib.machinery.SourceFileLoader
     path_stats = loader.path_stats
+    exec_module = loader.exec_module
     library = str(Path(__file__).resolve().parents[1])
     standard = sysconfig.get_path("stdlib")
 
@@ -236,7 +303,21 @@ def _read_sources_of(package: str) -> None:
             raise OSError("its bytecode is not asked for")  # as importlib.abc.SourceLoader has it
         return path_stats(self, path)
 
+    running: list[str] = []
+
+    def noted(self: Any, module: Any) -> None:
+        name = module.__name__
+        if running and name.partition(".")[0] == running[-1].partition(".")[0]:
+            _led_to.setdefault(running[-1], []).append(name)
+        running.append(name)
+        try:
+            exec_module(self, module)
+        finally:
+            running.pop()
+        _finished.append(name)
+
     loader.path_stats = source_only  # type: ignore[method-assign]
+    loader.exec_module = noted  # type: ignore[method-assign]
 
 
 def _fingerprint(request: dict[str, Any]) -> str:
@@ -299,6 +380,23 @@ def _check_still_fits(
     for key in closure(answered, stored.methods):
         if not unchanged(stored.methods[key]) or not (key in answered or bridge.holds(key)):
             raise StoreUnfit
+
+
+def _import_module(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise PackageFailure(f"expected module {name!r} to import", error) from None
+        raise PackageImageError(
+            f"expected a module to restore, found none called {name!r}: check the name"
+        ) from None
+    except BaseException as error:
+        raise PackageFailure(
+            f"expected module {name!r} to import, found {type(error).__name__} (traceback "
+            "above): mend the package",
+            error,
+        ) from None
 
 
 def _import_package(package: str) -> None:
@@ -379,14 +477,15 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
 
 
-def _write_all(folder: Path, files: dict[str, bytes]) -> None:
+def _write_all(folder: Path, files: dict[str, bytes | list[Any]]) -> None:
     """All files, or none: each under a temporary name first."""
     written: list[tuple[Path, Path]] = []
     try:
         for name, data in files.items():
             temporary = folder / f".{name}.{os.getpid()}.tmp"
             written.append((temporary, folder / name))
-            temporary.write_bytes(data)
+            with open(temporary, "wb") as file:
+                file.writelines([data] if isinstance(data, bytes) else data)
         for temporary, final in written:
             os.replace(temporary, final)
     except OSError as error:

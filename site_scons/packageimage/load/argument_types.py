@@ -1,0 +1,95 @@
+"""The spec of an argument's type (`model.type_spec`) from its value, as Numba's `typeof` has it.
+
+NumPy is not imported here: an array can only come from a process that has imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..model.type_spec import Spec
+
+_PLAIN = {bool: "b1", float: "f8", complex: "c16", str: "str", bytes: "bytes", type(None): "none"}
+# Kinds of NumPy's dtypes, and the sizes in bytes that Numba knows of each.
+_SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}
+
+
+def spec_of(value: Any) -> Spec | None:
+    """None for a value whose type only Numba can tell."""
+    kind = type(value)
+    plain = _PLAIN.get(kind)
+    if plain is not None:
+        return plain
+    if kind is int:
+        return _of_int(value)
+    if kind is tuple:
+        parts = tuple([spec_of(item) for item in value])
+        return None if None in parts else ("tuple", *parts)
+    numpy = sys.modules.get("numpy")
+    if numpy is None or hasattr(value, "_numba_type_"):
+        return None
+    if isinstance(value, numpy.generic):
+        return None if isinstance(value, (str, bytes)) else spec_of_dtype(value.dtype)
+    if isinstance(value, numpy.ndarray):
+        if kind is not numpy.ndarray and not _typed_as_array(value, numpy):
+            return None
+        return _of_array(value)
+    return None
+
+
+def _of_int(value: int) -> Spec | None:
+    bits = value.bit_length()
+    if bits < 64:
+        return "i8"
+    return "u8" if bits == 64 and value >= 0 else None
+
+
+def _typed_as_array(value: Any, numpy: Any) -> bool:
+    if hasattr(value, "__numba_array_subtype_dispatch__"):
+        return False
+    masked = sys.modules.get("numpy.ma")
+    return masked is None or not isinstance(value, masked.MaskedArray)
+
+
+def _of_array(value: Any) -> Spec | None:
+    item = spec_of_dtype(value.dtype)
+    if item is None:
+        return None
+    flags = value.flags
+    layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
+    # Numba asks whether a record's fields are aligned, of other arrays it takes it for granted.
+    aligned = item[-1] if isinstance(item, tuple) else True
+    return ("array", item, value.ndim, layout, bool(flags.writeable), aligned)
+
+
+def spec_of_dtype(dtype: Any) -> Spec | None:
+    """The spec of an array's items, None for a dtype that Numba does not know."""
+    if not dtype.isnative:
+        return None
+    if dtype.names is not None:
+        return _of_fields(dtype)
+    kind, size = dtype.kind, dtype.itemsize
+    if kind in "mM":
+        return str(dtype.str[1:])
+    if kind == "U":
+        # Numba takes "<" for another order than the machine's here.
+        return f"U{size // 4}" if dtype.byteorder in "=|" else None
+    if kind == "S":
+        return f"S{size}"
+    return f"{kind}{size}" if size in _SIZES.get(kind, ()) else None
+
+
+def _of_fields(dtype: Any) -> Spec | None:
+    specs, offsets = [], []
+    for name in dtype.names:
+        field, offset, *title = dtype.fields[name]
+        item = None if title or field.shape else spec_of_dtype(field)
+        if item is None:
+            return None
+        specs.append(item)
+        offsets.append(offset)
+    return (
+        "record", tuple(dtype.names), tuple(specs), tuple(offsets), dtype.itemsize,
+        bool(dtype.isalignedstruct),
+    )  # fmt: skip

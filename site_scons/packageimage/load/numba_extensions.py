@@ -1,0 +1,327 @@
+"""Numba's C extension modules without Numba.
+
+A restored function runs as Numba would run it: its dispatcher is Numba's own C dispatcher, its
+wrapper uses Numba's C helpers and its memory system. All of that is in a few extension modules that
+need nothing of Numba's Python code, whose import takes ten to fifty times as long as theirs. They
+are loaded here under their own names, so that a later `import numba` finds them, and there is one
+of each in a process.
+
+With `load/numba_bridge.py` this module holds every use of Numba's private interfaces at load; it is
+apart because that one imports Numba.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+from ..model.type_spec import OMITTED, Spec
+from . import process
+from .argument_types import spec_of
+
+# importlib's own way from a spec to a module in sys.modules, under the module's import lock.
+_load_spec: Any = sys.modules["importlib._bootstrap"]._load
+
+# In the order in which they need each other; `numba._dispatcher` asks for the attribute of Numba's
+# package that holds the first.
+_DEVICE_ARRAY = "numba._devicearray"
+_DISPATCHER = "numba._dispatcher"
+_TYPE_CONVERSIONS = "numba.core.typeconv._typeconv"
+_FUNCTIONS = "numba._dynfunc"
+_HELPERS = "numba._helperlib"
+_MEMORY = "numba.core.runtime._nrt_python"
+
+# Numba numbers its types from 0 on. These numbers are never among its own: while Numba is being
+# imported, its C code has changed to those already and ours no longer fit any overload.
+_FIRST_CODE = 1 << 24
+
+# What `typeof_init` wants to know the numbers of, and our specs of them.
+_BASIC_TYPES = {
+    "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8",
+    "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8",
+    "float32": "f4", "float64": "f8", "complex64": "c8", "complex128": "c16",
+}  # fmt: skip
+
+
+class Unavailable(Exception):
+    """Numba's extension modules can't be had without Numba; the message says why."""
+
+
+class OmittedArg:
+    """What Numba's dispatcher passes for an argument that was left out."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    @property
+    def _numba_type_(self) -> _TypeCode:
+        return extensions().type_code(OMITTED)
+
+
+class _TypeCode:
+    """What the C dispatcher takes for a type: its number."""
+
+    __slots__ = ("_code",)
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+
+_UNKNOWN_TYPE = _TypeCode(_FIRST_CODE)
+
+
+class Extensions:
+    """The loaded modules, and the numbers of the types that restored functions take."""
+
+    def __init__(self) -> None:
+        """Load them. Raises Unavailable."""
+        if "numba" in sys.modules:
+            raise Unavailable("Numba itself is imported")
+        spec = PathFinder.find_spec("numba")
+        if spec is None or not spec.submodule_search_locations:
+            raise Unavailable("there is no package numba")
+        self._root = spec.submodule_search_locations[0]
+        self._codes: dict[Spec, _TypeCode] = {}
+        self._threads: dict[str, int] | None = None
+        try:
+            device_array = self._load(_DEVICE_ARRAY)
+            self.dispatcher = self._load_dispatcher(device_array)
+            conversions = self._load(_TYPE_CONVERSIONS)
+            self.functions = self._load(_FUNCTIONS)
+            helpers = self._load(_HELPERS)
+            memory = self._load(_MEMORY)
+        except (ImportError, OSError, AttributeError) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        # It never learns of a conversion: what a call converts is decided in `model.type_spec`.
+        self._type_manager = conversions.new_type_manager()
+        self.type_manager = conversions.get_pointer(self._type_manager)
+        self._start_types()
+        self.addresses: dict[str, int] = {}
+        for name, address in vars(memory)["c_helpers"].items():
+            self.addresses[name if name.startswith("_") else "NRT_" + name] = address
+        for module in (helpers, self.functions):
+            for name, address in vars(module)["c_helpers"].items():
+                self.addresses.setdefault("numba_" + name, address)
+        for name, function in _INSTEAD_OF_NUMBAS.items():
+            self.addresses[name] = ctypes.cast(function, ctypes.c_void_p).value or 0
+
+    # -- loading -------------------------------------------------------------------------------
+
+    def _path(self, name: str) -> str:
+        relative = os.path.join(self._root, *name.split(".")[1:])
+        for suffix in EXTENSION_SUFFIXES:
+            if os.path.exists(relative + suffix):
+                return relative + suffix
+        raise Unavailable(f"there is no {name} in {self._root}")
+
+    def _load(self, name: str) -> ModuleType:
+        known = sys.modules.get(name)
+        if known is not None:
+            return known
+        path = self._path(name)
+        spec = ModuleSpec(name, ExtensionFileLoader(name, path), origin=path)
+        spec.has_location = True
+        module: ModuleType = _load_spec(spec)
+        return module
+
+    def _load_dispatcher(self, device_array: ModuleType) -> ModuleType:
+        """Load `numba._dispatcher`, which imports `numba` to get at one attribute of it."""
+        known = sys.modules.get(_DISPATCHER)
+        if known is not None:
+            return known
+        stand_in = ModuleType("numba")
+        stand_in._devicearray = device_array  # type: ignore[attr-defined]
+
+        def the_real_one(name: str) -> Any:
+            # For another thread that imports Numba at this very moment and gets the stand-in.
+            if sys.modules.get("numba") is stand_in:
+                raise AttributeError(name)
+            import numba
+
+            return getattr(numba, name)
+
+        stand_in.__getattr__ = the_real_one  # type: ignore[method-assign]
+        if sys.modules.setdefault("numba", stand_in) is not stand_in:
+            raise Unavailable("Numba itself is being imported")
+        try:
+            return self._load(_DISPATCHER)
+        finally:
+            if sys.modules.get("numba") is stand_in:
+                del sys.modules["numba"]
+
+    def tell_numba(self, numba: ModuleType) -> None:
+        """Make the loaded modules attributes of their packages, as importing them would have."""
+        for name in (
+            _DEVICE_ARRAY, _DISPATCHER, _TYPE_CONVERSIONS, _FUNCTIONS, _HELPERS, _MEMORY
+        ):  # fmt: skip
+            parent, _, attribute = name.rpartition(".")
+            package = numba if parent == "numba" else sys.modules.get(parent)
+            if package is not None and not hasattr(package, attribute):
+                setattr(package, attribute, sys.modules[name])
+
+    # -- types ---------------------------------------------------------------------------------
+
+    def _start_types(self) -> None:
+        codes = {name: self.type_code(spec)._code for name, spec in _BASIC_TYPES.items()}
+        self.dispatcher.typeof_init(OmittedArg, codes)
+
+    def type_code(self, spec: Spec) -> _TypeCode:
+        """The number of a type. Numbers are kept for ever, as the C code's caches hold them."""
+        known = self._codes.get(spec)
+        if known is None:
+            code = _TypeCode(_FIRST_CODE + 1 + len(self._codes))
+            known = self._codes.setdefault(spec, code)
+        return known
+
+    def type_of(self, value: object) -> _TypeCode:
+        """What the C dispatcher asks for where it does not know a value's type by itself."""
+        spec = spec_of(value)
+        return _UNKNOWN_TYPE if spec is None else self.type_code(spec)
+
+    # -- threads -------------------------------------------------------------------------------
+
+    def launch_threads(self) -> dict[str, int]:
+        """Start Numba's threads as `numba.np.ufunc.parallel` would, and tell the addresses of what
+        parallel code calls. Raises Unavailable where a setting asks for a choice: Numba makes it.
+        """
+        if self._threads is None:
+            if any(name in os.environ for name in _THREAD_SETTINGS):
+                raise Unavailable("a setting chooses the threading layer")
+            library = self._threading_layer()
+            count = _thread_count()
+            for name in ("launch_threads", "set_num_threads"):
+                ctypes.CFUNCTYPE(None, ctypes.c_int)(getattr(library, name))(count)
+            names = {name: name for name in _THREAD_FUNCTIONS} | {
+                "numba_parallel_for": "parallel_for"
+            }
+            self._threads = {name: getattr(library, own) for name, own in names.items()}
+        return self._threads
+
+    def _threading_layer(self) -> ModuleType:
+        """The first that there is, in Numba's order: TBB of a certain version, OpenMP, its own."""
+        for name in (*["tbbpool"] * _has_tbb(), "omppool", "workqueue"):
+            try:
+                return self._load(f"numba.np.ufunc.{name}")
+            except (ImportError, Unavailable):
+                continue
+        raise Unavailable("no threading layer can be loaded")
+
+    # -- addresses -----------------------------------------------------------------------------
+
+    def address_of(self, name: str) -> int | None:
+        """The address of a C function or variable that code of an image may use."""
+        if name in HASH_SECRET:
+            secret = process.address_of("_Py_HashSecret")
+            return None if secret is None else secret + HASH_SECRET[name]
+        found = self.addresses.get(name)
+        return process.address_of(name) if found is None else found
+
+
+# Offsets in CPython's _Py_HashSecret_t. Numba gives its members these names when it imports
+# numba.cpython.hashing, which a process that compiles nothing need not do.
+HASH_SECRET = {
+    "_numba_hashsecret_siphash_k0": 0,
+    "_numba_hashsecret_siphash_k1": 8,
+    "_numba_hashsecret_djbx33a_suffix": 16,
+}
+
+
+_THREAD_SETTINGS = ("NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")
+_THREAD_FUNCTIONS = (
+    "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched", "deallocate_sched",
+    "get_num_threads", "set_num_threads", "get_thread_id", "set_parallel_chunksize",
+    "get_parallel_chunksize", "get_sched_size",
+)  # fmt: skip
+_TBB = {"win32": "tbb12.dll", "darwin": "libtbb.12.dylib"}
+_TBB_VERSION = 12060  # the first that Numba takes
+
+
+def _has_tbb() -> bool:
+    """Raises Unavailable for one that Numba would warn about."""
+    try:
+        version = ctypes.CDLL(_TBB.get(sys.platform, "libtbb.so.12")).TBB_runtime_interface_version
+    except (OSError, AttributeError):
+        return False
+    if version() < _TBB_VERSION:
+        raise Unavailable("Numba warns of this TBB")
+    return True
+
+
+def _thread_count() -> int:
+    """numba.config.NUMBA_NUM_THREADS. Raises Unavailable for a setting that Numba has to judge."""
+    said = os.environ.get("NUMBA_NUM_THREADS")
+    if said is not None:
+        if not said.isdecimal() or int(said) < 1:
+            raise Unavailable(f"NUMBA_NUM_THREADS is {said!r}")
+        return int(said)
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+def _unpickle(data: int, size: int, digest: int) -> Any:
+    """What Numba's `numba_unpickle` does without importing Numba: an exception's class, arguments
+    and place."""
+    key = data, ctypes.string_at(digest, 20)
+    known = _unpickled.get(key)
+    if known is None:
+        from .constants import loads
+
+        try:
+            known = loads(ctypes.string_at(data, size))
+        except Exception as error:
+            # No exception can leave a C callback; this one is raised in its place.
+            known = (RuntimeError, (f"{type(error).__name__}: {error}",), None)
+        _unpickled[key] = known
+    return known
+
+
+def _exception_of(pickled: bytes, values: tuple[Any, ...]) -> Any:
+    """What Numba's `runtime_build_excinfo_struct` does: the class, arguments and place of an
+    exception some of whose arguments are known only when it is raised."""
+    from .constants import loads
+
+    try:
+        kind, arguments, place = loads(pickled)
+        later = iter(values)
+        # LLVM's values stand for what comes later.
+        filled = [
+            next(later) if type(item).__module__.startswith("llvmlite.") else item
+            for item in arguments
+        ]
+    except Exception as error:
+        return RuntimeError, (f"{type(error).__name__}: {error}",), None
+    return kind, tuple(filled), place
+
+
+_unpickled: dict[tuple[int, bytes], Any] = {}
+# C functions that would import Numba; kept, for code refers to them by address.
+_INSTEAD_OF_NUMBAS = {
+    "numba_unpickle": ctypes.PYFUNCTYPE(
+        ctypes.py_object, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
+    )(_unpickle),
+    "numba_runtime_build_excinfo_struct": ctypes.PYFUNCTYPE(
+        ctypes.py_object, ctypes.py_object, ctypes.py_object
+    )(_exception_of),
+}
+
+_extensions: Extensions | None = None
+
+
+def extensions() -> Extensions:
+    """Those of this process. Raises Unavailable."""
+    global _extensions
+    if _extensions is None:
+        _extensions = Extensions()
+    return _extensions
+
+
+def loaded() -> Extensions | None:
+    """Those of this process when they were loaded without Numba, else None."""
+    return _extensions

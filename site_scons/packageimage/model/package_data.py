@@ -1,0 +1,118 @@
+"""The data section of an image: what its restored modules hold. Pure.
+
+    u64 length of the index | index | byte strings and buffers, each at a multiple of 64
+
+The index is written by marshal, which is quick and belongs to one version of Python, as the base
+image does. In its second version it writes equal bytes for equal values.
+
+A *buffer* is the memory of an array, used where it lies. A module's *functions* are its
+dispatchers: what Numba compiled, in the order of their numbers in the pickle.
+"""
+
+from __future__ import annotations
+
+import marshal
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .record import Record
+
+FORMAT = 1
+ALIGNMENT = 64
+MARSHAL_VERSION = 2  # the last without references, which depend on reference counts
+
+Place = tuple[int, int]
+"""Offset and size in bytes in the section."""
+
+
+class DataError(Exception):
+    """Bytes that are no data section of the known format."""
+
+
+class RestoredModule(Record):
+    """imports: modules that the source imports while it runs. absent: top-level modules that it
+    tried to import and that were not there. lazy: (global, module, qualified name) of globals that
+    are looked up when Numba is imported. pickle and functions: where they lie. buffers: numbers of
+    those that the pickle takes, in its order.
+    """
+
+    name: str
+    imports: tuple[str, ...]
+    absent: tuple[str, ...]
+    lazy: tuple[tuple[str, str, str], ...]
+    pickle: Place
+    buffers: tuple[int, ...]
+    functions: Place
+
+
+class PackageData(Record):
+    """buffers: place of each and whether it is read-only."""
+
+    modules: tuple[RestoredModule, ...]
+    buffers: tuple[tuple[int, int, bool], ...]
+
+
+def dumps(value: Any) -> bytes:
+    """A value of plain types as deterministic bytes."""
+    return marshal.dumps(value, MARSHAL_VERSION)
+
+
+def encode(
+    modules: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], Any, bytes, Any, bytes]],
+    buffers: Sequence[tuple[Any, bool]],
+) -> list[Any]:
+    """The section as a list of byte strings that follow each other.
+
+    modules: name, imports, absent, lazy, pickle, buffers, functions of each. buffers: bytes-like,
+    and whether each is read-only.
+    """
+    parts: list[Any] = []
+    places: list[Place] = []
+    position = 0
+    for part in [*_pieces(modules), *(memoryview(data).cast("B") for data, _ in buffers)]:
+        padding = -position % ALIGNMENT
+        parts += [bytes(padding), part]
+        places.append((position + padding, len(part)))
+        position += padding + len(part)
+    count = 2 * len(modules)
+    rows = [
+        (name, imports, absent, lazy, *places[2 * index : 2 * index + 2], taken)
+        for index, (name, imports, absent, lazy, _, taken, _) in enumerate(modules)
+    ]
+    memory = [
+        (*place, readonly) for place, (_, readonly) in zip(places[count:], buffers, strict=True)
+    ]
+    index = dumps((FORMAT, rows, memory))
+    head = struct.pack("<Q", len(index)) + index
+    return [head, bytes(-len(head) % ALIGNMENT), *parts]
+
+
+def _pieces(modules: Iterable[Any]) -> Iterable[bytes]:
+    for _, _, _, _, pickle, _, functions in modules:
+        yield pickle
+        yield functions
+
+
+def decode(section: memoryview) -> PackageData:
+    """Raises DataError. The bytes are trusted: they have the checksum of an image."""
+    try:
+        (length,) = struct.unpack_from("<Q", section)
+        version, rows, memory = marshal.loads(section[8 : 8 + length])
+        if version != FORMAT:
+            raise DataError(f"expected data of format {FORMAT}, found {version}")
+        start = 8 + length + -(8 + length) % ALIGNMENT
+        modules = [
+            RestoredModule(
+                name, tuple(imports), tuple(absent), tuple(lazy),
+                (start + pickle[0], pickle[1]), tuple(taken),
+                (start + functions[0], functions[1]),
+            )
+            for name, imports, absent, lazy, pickle, functions, taken in rows
+        ]  # fmt: skip
+        buffers = tuple([(start + offset, size, readonly) for offset, size, readonly in memory])
+        if any(offset + size > len(section) for offset, size, _ in buffers):
+            raise DataError("a buffer lies outside the section")
+    except (struct.error, ValueError, TypeError, EOFError) as error:
+        raise DataError(f"{type(error).__name__}: {error}") from None
+    return PackageData(tuple(modules), buffers)

@@ -1,0 +1,222 @@
+"""Restored packages: the same program under plain Numba and on an image that restores."""
+
+import shutil
+
+import pytest
+from image_build import PACKAGES, build, run_plain, run_restored
+
+WORKLOAD = PACKAGES / "stored_workload.py"
+
+# All of it without importing Numba.
+WITHOUT_NUMBA = """
+import sys
+import numpy as np
+import stored
+from stored import calls, kinds
+
+def attempt(function, *arguments, **named):
+    try:
+        return function(*arguments, **named)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+print(stored.__doc__, stored.__all__, stored.__version__, stored.answer)
+print(stored.scaled(1.0), stored.scaled(1.0, 3.0), stored.scaled(2), stored.scaled(x=1.0, by=3.0))
+print(stored.scaled(np.ones(3)), stored.total(np.ones(5)), calls.plain(np.ones(4)))
+print(calls.looked_up(1), calls.checked(3), attempt(calls.checked, -1))
+print(calls.of_tuple((1.0, 2)), calls.of_tuple((1, 2)), calls.of_text("a", "b"))
+print(calls.of_records(np.ones(2, [("a", "f8"), ("b", "i4")])))
+print(calls.of_dates(np.datetime64(5, "s"), np.datetime64(2, "s")))
+print(calls.of_nothing(), calls.rest(1), calls.rest(1, 2, 3), calls.maybe(None), calls.maybe(2.0))
+print(list(calls.count_to(3)), calls.both(1, np.float32(2)))
+print(calls.shape(np.ones((2, 3))), calls.shape(np.ones((2, 3)).T))
+print(calls.shape(np.ones((2, 6))[:, ::2]))
+print(calls.add_three(1), calls.add_half(1.0), calls.fast(1), calls.faster(1.0), calls.slow(1))
+print(calls.declared(1.5), calls.declared(2), calls.declared(np.float32(1.5)))
+print(calls.declared_arrays(np.ones(3)), calls.declared_arrays(np.ones(6)[::2]))
+print(calls.declared_arrays(np.ones(3, np.float32)), calls.declared_arrays(np.ones(3, bool)))
+print(calls.one_signature(1, 2.5), calls.declared_tuple((1.5, 2)), calls.declared_tuple((1, 2)))
+print(calls.scaled.__name__, calls.scaled.__doc__, calls.scaled.__module__)
+print(calls.scaled.__qualname__, calls.scaled.py_func(1.0))
+print(calls.fast.py_func is calls.slow, calls.second_name is calls.scaled)
+print(calls.scaled.targetoptions, callable(calls.scaled), calls.scaled.__defaults__)
+print(kinds.same_table is calls.TABLE, np.shares_memory(kinds.row, calls.TABLE), kinds.row)
+print(kinds.ring[0] is kinds.ring, kinds.shared["ring"] is kinds.ring)
+print(kinds.setting, kinds.Setting("b"), kinds.origin.norm, kinds.Point(3.0, 4.0).norm)
+print(kinds.Grade(2) is kinds.Grade.HIGH, kinds.Grade.LOW < 2, isinstance(kinds.made, kinds.Base))
+print(kinds.made, kinds.Derived.make(), kinds.Base.instances, kinds.Derived.instances)
+print(kinds.cached(3.0) is kinds.cached(3.0), kinds.cached.cache_info())
+print(attempt(kinds.failing), kinds.log.name, kinds.Derived.__mro__)
+calls.TABLE[0, 0] = 5.0
+print(kinds.same_table[0, 0], calls.LARGE[:2])
+print(kinds.made.method.__self__ is kinds.made, kinds.source.closed, kinds.first_line)
+"""
+
+# What needs Numba, which is then imported; in the end all is as after a plain import.
+WITH_NUMBA = """
+import copy, inspect, io, pickle, sys
+import numpy as np
+import stored
+from stored import calls, kinds
+
+def attempt(function, *arguments, **named):
+    try:
+        return function(*arguments, **named)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".partition(" at 0x")[0]
+
+print(calls.scaled(1.0), calls.total(np.ones(3)))
+early = calls.njit
+print(inspect.signature(calls.scaled), inspect.getsource(calls.scaled.py_func))
+print(calls.scaled(1.0 + 2.0j), calls.scaled(np.ones((2, 2), np.int16)))
+print(early is not None, calls.njit.__name__)
+import numba
+print(isinstance(calls.scaled, numba.core.dispatcher.Dispatcher), calls.is_dispatcher(calls.fast))
+print(type(calls.scaled).__name__, calls.njit is numba.njit, calls.nb is numba.types)
+print(calls.declared.signatures, calls.declared.nopython_signatures)
+print(attempt(calls.declared, "text"), attempt(calls.one_signature, 1))
+print(attempt(calls.declared, True))
+print(attempt(calls.scaled), attempt(calls.scaled, object()).partition(":")[0])
+
+@numba.njit
+def caller(f, x):
+    return f(x) + calls.scaled(x) + calls.looked_up(1)
+
+print(caller(calls.fast, 1), caller(calls.add_half, 1.0), calls.compiled_now(2.0))
+print(pickle.loads(pickle.dumps(calls.scaled)) is calls.scaled)
+print(copy.copy(kinds.setting), pickle.loads(pickle.dumps(kinds.made)))
+print(calls.scaled(1.0), calls.scaled(2), calls.add_three(1), list(calls.count_to(3)))
+print(sorted(map(str, calls.declared.overloads)), calls.scaled.py_func.__code__.co_filename)
+out = io.StringIO()
+calls.fast.py_func, calls.fast.stats.cache_hits
+print(calls.declared_arrays(np.ones(3)), repr(calls.one_signature).partition(" at ")[0])
+calls.FACTOR = 10.0
+print(calls.of_nothing(), calls.plain(np.ones(2)))
+print(attempt(calls.scaled.disable_compile), attempt(calls.scaled, np.float32(1)))
+"""
+
+
+@pytest.fixture(scope="module")
+def depot(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("restored")
+    build(folder, folder / "depot", "stored", WORKLOAD, PACKAGES, "--restore")
+    return folder / "depot"
+
+
+def both(tmp_path, depot, text, **settings):
+    program = tmp_path / "program.py"
+    program.write_text(text)
+    plain = run_plain(tmp_path, program, PACKAGES)
+    return plain, run_restored(tmp_path, depot, program, PACKAGES, **settings)
+
+
+def test_without_numba(tmp_path, depot):
+    plain, seen = both(tmp_path, depot, WITHOUT_NUMBA)
+    assert seen.output == plain, seen.error
+    assert (seen.seen["misses"], seen.seen["numba"]) == ([], False)
+    # `stored.held` runs from its source.
+    assert seen.seen["restored"] == ["stored", "stored.calls", "stored.kinds"]
+
+
+def test_with_numba(tmp_path, depot):
+    plain, seen = both(tmp_path, depot, WITH_NUMBA)
+    assert seen.output == plain, seen.error
+    assert seen.seen["misses"] == []
+
+
+NUMBA_FIRST = """
+import numba
+import numpy as np
+import stored
+from stored import calls, kinds
+print(type(calls.scaled).__name__, isinstance(calls.fast, numba.core.dispatcher.Dispatcher))
+print(calls.scaled(1.0), calls.declared_arrays(np.ones(6)[::2]), calls.declared.signatures)
+print(calls.fast.py_func is calls.slow, kinds.shared["scaled"] is stored.scaled)
+print(calls.looked_up(3), list(calls.count_to(2)), calls.add_half(1.0), calls.njit is numba.njit)
+print(calls.FACTOR, calls.scaled.py_func.__globals__ is vars(calls))
+"""
+
+
+def test_numba_imported_first(tmp_path, depot):
+    plain, seen = both(tmp_path, depot, NUMBA_FIRST)
+    assert seen.output == plain, seen.error
+    assert seen.seen["misses"] == []
+    assert "stored.calls" in seen.seen["restored"]
+
+
+SETTINGS = {
+    # Another way of choosing threads is left to Numba, as is any setting that is not known here.
+    "NUMBA_THREADING_LAYER": "workqueue",
+    "NUMBA_FULL_TRACEBACKS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_of_numba(tmp_path, depot, name):
+    program = "import numpy as np, stored; print(stored.total(np.ones(9)), stored.scaled(1.0))"
+    plain, seen = both(tmp_path, depot, program, **{name: SETTINGS[name]})
+    assert seen.output == plain, seen.error
+    assert seen.seen["numba"] == (name != "NUMBA_NUM_THREADS")
+    assert seen.seen["misses"] == []
+
+
+CHANGED = """
+from stored import calls
+calls.FACTOR = 5.0
+print(calls.scaled(1.0), calls.scaled(2))  # the first was compiled while the package was imported
+calls.TABLE[0] = 1.0
+print(calls.looked_up(0))
+"""
+
+
+def test_a_global_that_was_changed_before_the_first_call(tmp_path, depot):
+    plain, seen = both(tmp_path, depot, CHANGED)
+    assert seen.output == plain, seen.error
+    assert seen.seen["numba"]
+    assert ["stored.calls.scaled", "expected stored.calls.FACTOR as at build, found another value"
+            ] in seen.seen["misses"]  # fmt: skip
+
+
+INITIALISED = """
+import stored.opened
+print(stored.opened.calls, stored.opened.lock)
+"""
+
+
+def test_restoring_can_be_switched_off(tmp_path, depot):
+    program = "import stored; print(stored.scaled(1.0))"
+    plain, seen = both(tmp_path, depot, program, PKGIMAGE_RESTORE="no")
+    assert seen.output == plain
+    assert seen.seen["restored"] == []
+    assert seen.seen["answered"] > 1  # those with declared signatures too
+
+
+def test_an_edited_source_runs(tmp_path, depot):
+    copy = tmp_path / "copy"
+    shutil.copytree(PACKAGES / "stored", copy / "stored")
+    program = tmp_path / "program.py"
+    program.write_text("import stored; print(stored.scaled(1.0))")
+    seen = run_restored(tmp_path, depot, program, copy)
+    assert (seen.output, seen.seen["numba"]) == ("6.0\n", False)
+    source = copy / "stored" / "calls.py"
+    source.write_text(source.read_text().replace("FACTOR = 3.0", "FACTOR = 4.0"))
+    seen = run_restored(tmp_path, depot, program, copy)
+    assert (seen.output, seen.seen["restored"]) == ("8.0\n", [])
+    assert seen.seen["rejections"][0][0] == "include-changed"
+
+
+def test_attributes_of_numbas_dispatchers():
+    """Those that import Numba are those that only Numba can give."""
+    from numba import njit
+    from packageimage.load.restored import _OF_FUNCTION, NUMBAS_ATTRIBUTES
+
+    found = njit(lambda x: x)
+    names = {*dir(type(found)), *vars(found)} - {*dir(object)}
+    ours = {
+        "__abstractmethods__", "__annotations__", "__call__", "__code__", "__defaults__",
+        "__dict__", "__get__", "__module__", "__name__", "__numba__", "__qualname__", "__slots__",
+        "__weakref__", "__wrapped__", "_abc_impl", "_can_compile", "_clear", "_compile_for_args",
+        "_cuda_call", "_enable_sysmon", "_insert", "targetoptions", "typeof_pyval",
+    }  # fmt: skip
+    assert names - ours - _OF_FUNCTION == NUMBAS_ATTRIBUTES - {"_type"} | {"_type"} & names

@@ -1,0 +1,6 @@
+import threading
+
+from data_refused.circle import NUMBER
+
+lock = threading.Lock()
+number = NUMBER

@@ -1,0 +1,31 @@
+import numpy as np
+import stored
+import stored.opened
+from stored import calls
+
+stored.scaled(1.0)
+stored.scaled(1.0, 3.0)
+stored.scaled(2)
+stored.scaled(np.ones(3))
+stored.total(np.ones(5))
+calls.looked_up(1)
+calls.checked(3)
+calls.of_tuple((1.0, 2))
+calls.of_tuple((1, 2))
+calls.of_text("a", "b")
+calls.of_records(np.zeros(2, [("a", "f8"), ("b", "i4")]))
+calls.of_dates(np.datetime64(1, "s"), np.datetime64(0, "s"))
+calls.of_nothing()
+calls.rest(1)
+calls.rest(1, 2, 3)
+calls.maybe(None)
+calls.maybe(1.0)
+list(calls.count_to(3))
+calls.both(1, np.float32(2))
+calls.shape(np.ones((2, 3)))
+calls.shape(np.ones((2, 3)).T)
+calls.shape(np.ones((2, 6))[:, ::2])
+calls.add_three(1)
+calls.add_half(1.0)
+calls.fast(1)
+calls.faster(1.0)
