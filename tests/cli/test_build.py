@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -73,6 +74,9 @@ def test_builds_once(user: User) -> None:
     assert first.lines == [*ADDER, f"adder: {image}"]
     again = user.pkgimage(*BUILD, *GENERIC)
     assert again == Outcome(0, f"adder is up to date: {image}\n", "")
+    said = json.loads(user.pkgimage(*BUILD, *GENERIC, "--json").out)
+    assert said["images"] == [{"package": "adder", "image": str(image)}]
+    assert (said["succeeded"], said["up_to_date"]) == (True, True)
     # What was captured serves other flags and CPU targets as well.
     more = user.pkgimage(*BUILD, "--flags", "opt-level=1", "--cpu-targets", "generic;haswell")
     assert more.lines[:-1] == [ADDER[2], "adder: compile for haswell", *ADDER[3:]]
@@ -132,7 +136,7 @@ MISTAKES = {
         "the following arguments are required: PACKAGE; see pkgimage build --",
     ),
     "an option": ([*BUILD, "--fast"], "unrecognized arguments: --fast; see pkgimage build --help"),
-    "a command": (["bild"], "invalid choice: 'bild' (choose from"),
+    "a command": (["bild"], "expected a command, found 'bild' (did you mean build?)"),
     "nothing compiled": (
         ["build", "plain", "--path", "code", *GENERIC],
         "expected package 'plain' to compile at least one function, found none",

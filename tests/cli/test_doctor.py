@@ -14,7 +14,7 @@ from packageimage.model.platform import PLATFORMS, host_platform
 
 def test_every_platform_is_spoken_of(capsys):
     main(["doctor", "--json"])
-    checks = json.loads(capsys.readouterr().out)
+    checks = json.loads(capsys.readouterr().out)["checks"]
     for section in ("build", "run"):
         assert [row["name"] for row in checks if row["section"] == section] == list(PLATFORMS)
     python = next(row for row in checks if row["name"] == "python")
@@ -40,7 +40,7 @@ def test_a_linker_for_one_format_serves_its_platforms(capsys, monkeypatch, tmp_p
     main(["doctor", "--json"])
     found = {
         row["name"]: row["found"]
-        for row in json.loads(capsys.readouterr().out)
+        for row in json.loads(capsys.readouterr().out)["checks"]
         if row["section"] == "build"
     }
     assert found["windows-x86_64"] == f"LLD 19.1.7 ({fake}), flavor coff_link"

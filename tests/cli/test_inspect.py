@@ -56,9 +56,12 @@ def test_a_good_image_of_each_platform(platform, tmp_path, capsys):
 def test_json_says_all_of_it(tmp_path, capsys):
     files = [image(tmp_path, "macos-arm64"), image(tmp_path, "windows-x86_64")]
     assert main(["inspect", "--json", *map(str, files)]) == 0
-    first, second = json.loads(capsys.readouterr().out)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["format"], said["command"]) == (1, "inspect")
+    first, second = said["files"]
     assert (first["image"]["machine"], second["image"]["machine"]) == ("aarch64", "x86_64")
     assert first["header"]["platform"] == "macos-arm64"
+    assert first["header"]["build_id"] == "1" * 64
     assert first["problems"] == second["problems"] == []
 
 

@@ -8,7 +8,6 @@ packages makes only what has changed.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import importlib.util
 import json
@@ -16,13 +15,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import packageimage
+from packageimage.commands.output import add_json, document
 from packageimage.depot import user_cache_folder
+from packageimage.locks import held
 from packageimage.model.cpu_targets import help_text
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import flags_from_environment
@@ -30,6 +30,7 @@ from packageimage.model.platform import Platform, host_platform, platforms_named
 from packageimage.status_line import StatusLine
 
 # What the build says for this command alone, each at the start of a line.
+EXIT_CODES = {1: "a stage failed for no mistake of the user's"}
 _IMAGE_LINE = "pkgimage-image "
 _PROGRESS_LINE = "pkgimage-progress "
 _SUMMARY_LINE = "pkgimage-summary "
@@ -63,6 +64,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--path", action="append", default=[], metavar="DIR", help="look for packages here as well"
     )
     parser.add_argument(
+        "--restore",
+        action="append",
+        nargs="?",
+        const="all",
+        default=[],
+        metavar="MODULE",
+        help="keep what the module, or without a name each module, holds after its import; its "
+        "source does not run any more",
+    )
+    parser.add_argument(
+        "--preference",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an environment variable that the sources read: another value rejects the image",
+    )
+    parser.add_argument(
         "--partitions",
         type=int,
         metavar="N",
@@ -71,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--summary", action="store_true", help="tell at the end what was done for each image"
     )
+    add_json(parser)
     parser.add_argument("-j", dest="jobs", type=int, metavar="N", help="processes; default: CPUs")
 
 
@@ -91,9 +110,9 @@ def run(args: argparse.Namespace) -> int:
     folder = user_cache_folder(os.environ) / "build" / request.folder_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder):
+        with held(folder / ".lock", f"the build of {', '.join(request.names)}"):
             (folder / "SConstruct").write_text(request.sconstruct(), encoding="utf-8")
-            return _scons(folder, jobs)
+            return _scons(folder, jobs, args.json)
     except KeyboardInterrupt:
         return 130  # SCons has had the same signal and has ended its children
     except OSError as error:
@@ -116,6 +135,8 @@ class Request:
     depot: str
     partitions: int | None
     summary: bool
+    restore: tuple[str, ...] = ()
+    preferences: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Request:
@@ -130,12 +151,20 @@ class Request:
             os.path.abspath(args.depot) if args.depot else "",
             args.partitions,
             args.summary,
+            tuple(args.restore),
+            tuple(args.preference),
         )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The packages as they are called."""
+        return tuple(os.path.basename(name).removesuffix(".py") for name in self.packages)
 
     @property
     def folder_name(self) -> str:
         """The build folder: one for each capture, so that other flags and CPUs share it."""
-        key = [self.packages, self.workloads, self.path, sys.executable]
+        key: list[object] = [self.packages, self.workloads, self.path, sys.executable]
+        key += [part for part in (self.restore, self.preferences) if part]
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
         name = "-".join(os.path.basename(package) for package in self.packages)
         return f"{name[:48]}-{digest}"
@@ -145,6 +174,10 @@ class Request:
         if isinstance(self.cpu_targets, str):
             return _dollars(self.cpu_targets)
         return {_dollars(name): _dollars(text) for name, text in self.cpu_targets.items()}
+
+    @property
+    def _restore(self) -> bool | list[str]:
+        return True if "all" in self.restore else list(self.restore)
 
     def sconstruct(self) -> str:
         lines = [
@@ -156,6 +189,8 @@ class Request:
             f"    PKGIMAGE_PLATFORMS={[*map(_dollars, self.platforms)] or ''!r},",
             f"    PKGIMAGE_CPU_TARGETS={self._cpu_targets!r},",
             f"    PKGIMAGE_FLAGS={_literal(self.flags)},",
+            f"    PKGIMAGE_RESTORE={self.restore != () and self._restore!r},",
+            f"    PKGIMAGE_PREFERENCES={list(self.preferences)!r},",
             f"    PKGIMAGE_DEPOT={_literal(self.depot)},",
             *([] if self.partitions is None else [f"    PKGIMAGE_PARTITIONS={self.partitions},"]),
             f"    PKGIMAGE_SUMMARY={'lines' if self.summary else ''!r},",
@@ -238,28 +273,12 @@ def _cpus() -> int:
     return os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: SCons' own records do not bear two builds at once."""
-    with (folder / ".lock").open("w") as file:
-        if os.name == "nt":
-            yield  # an open .sconsign cannot be replaced there: the second build says so itself
-            return
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"pkgimage: waiting for another build in {folder}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 @dataclass
 class _Said:
     """What the build said, to be told at its end."""
 
     line: StatusLine
+    stream: IO[str]
     images: list[tuple[str, str]] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
     ran: bool = False
@@ -267,15 +286,17 @@ class _Said:
     failures: list[str] = field(default_factory=list)
 
 
-def _scons(folder: Path, jobs: int) -> int:
-    """Run SCons in `folder` and pass on what a user wants to see of its output."""
+def _scons(folder: Path, jobs: int, as_json: bool) -> int:
+    """Run SCons in `folder` and pass on what a user wants to see of its output; with `as_json`
+    that goes to standard error and the outcome, as JSON, to standard output."""
     library = str(Path(packageimage.__file__).resolve().parents[1])
     path = os.environ.get("PYTHONPATH", "")
     environ = os.environ | {"PYTHONPATH": f"{library}{os.pathsep}{path}" if path else library}
     # SCons' own options in the environment and in the home would make this another build.
     environ.pop("SCONSFLAGS", None)
     command = [sys.executable, "-P", "-m", "SCons", "-Q", "--no-site-dir", f"-j{jobs}"]
-    said = _Said(StatusLine(sys.stdout))
+    stream = sys.stderr if as_json else sys.stdout
+    said = _Said(StatusLine(stream), stream)
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -293,17 +314,31 @@ def _scons(folder: Path, jobs: int) -> int:
         other.join()
         code = child.wait()
     said.line.clear()
-    if code == 0:
+    if as_json:
+        print(_document(folder, said, code))
+    elif code == 0:
         for name, image in said.images:
             print(f"{name}: {image}" if said.ran else f"{name} is up to date: {image}")
     for line in said.summary:
-        print(line, flush=True)
+        print(line, file=said.stream, flush=True)
     if code == 0:
         return 0
     if not said.errors:
         reason = said.failures[0] if said.failures else f"SCons ended with exit code {code}"
         print(f"pkgimage: error: {reason}; its folder is {one_line(folder)}", file=sys.stderr)
     return code if 0 < code < 128 else 1
+
+
+def _document(folder: Path, said: _Said, code: int) -> str:
+    """The outcome: images that were published, or are up to date, when the build succeeded."""
+    return document(
+        "build",
+        succeeded=code == 0,
+        up_to_date=code == 0 and not said.ran,
+        folder=str(folder),
+        images=[{"package": name, "image": image} for name, image in said.images if code == 0],
+        summary=said.summary,
+    )
 
 
 def _pass_output(stream: IO[str], said: _Said) -> None:
@@ -319,7 +354,7 @@ def _pass_output(stream: IO[str], said: _Said) -> None:
         elif not line.startswith("scons: "):
             said.ran = True
             said.line.clear()
-            print(line, end="", flush=True)
+            print(line, end="", file=said.stream, flush=True)
 
 
 def _pass_errors(stream: IO[str], said: _Said) -> None:

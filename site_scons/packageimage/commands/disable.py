@@ -1,4 +1,4 @@
-"""`pkgimage disable`: undo `pkgimage enable`."""
+"""Undo `pkgimage enable`: processes of this environment start as they did before."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 
 from ..model.errors import PackageImageError
 from .enable import pth_file
-
-HELP = "undo `pkgimage enable`"
+from .output import add_json, document
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No arguments: the environment is that of the running interpreter."""
+    """Which environment is not asked: it is that of the running interpreter."""
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -19,12 +19,17 @@ def run(args: argparse.Namespace) -> int:
     file = pth_file()
     try:
         file.unlink()
+        was_on = True
     except FileNotFoundError:
-        print("package images were not on in this environment")
-        return 0
+        was_on = False
     except OSError as error:
         raise PackageImageError(
             f"expected to remove {file}, found {error.strerror}: remove it by hand"
         ) from None
-    print("package images are off in this environment")
+    if args.json:
+        print(document("disable", enabled=False, was_enabled=was_on, file=str(file)))
+    elif was_on:
+        print("package images are off in this environment")
+    else:
+        print("package images were not on in this environment")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import shutil
 import sys
@@ -16,6 +15,12 @@ from ..model.errors import PackageImageError
 from ..model.platform import PLATFORMS, Platform, host_platform
 from ..model.record import Record
 from .enable import pth_file
+from .output import Paint, add_json, document
+
+EXIT_CODES = {
+    0: "images for this machine can be built and used here",
+    1: "something that this takes is missing",
+}
 
 # What the base image is made of, then what only building needs.
 _BASE = ("numpy", "numba", "llvmlite")
@@ -47,18 +52,20 @@ class Check(Record):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 when images for this machine can be built and used here, else 1."""
     checks = examine()
-    if args.json:
-        print(json.dumps([check.as_dict() for check in checks], indent=1))
-    else:
-        print("\n".join(lines(checks)))
     needed = ("python", "build-tools", f"build {_host_name()}")
-    return 0 if all(check.ok for check in checks if _group(check) in needed) else 1
+    ready = all(check.ok for check in checks if _group(check) in needed)
+    if args.json:
+        rows = [{**check.as_dict(), "ok": check.ok} for check in checks]
+        print(document("doctor", ready=ready, checks=rows))
+    else:
+        print("\n".join(lines(checks, Paint.of(os.environ))))
+    return 0 if ready else 1
 
 
 def _group(check: Check) -> str:
@@ -70,7 +77,10 @@ def examine() -> list[Check]:
     return [*_python(), *_tools(), *map(_linker, PLATFORMS.values()), *_runs(), *_session()]
 
 
-def lines(checks: list[Check]) -> list[str]:
+_MARKS = {"ok": "green", "missing": "red", "no": "dim"}
+
+
+def lines(checks: list[Check], paint: Paint | None = None) -> list[str]:
     """For a person: sections with a line for each check, and what to do below it."""
     titles = {
         "python": "Python and the base image",
@@ -79,14 +89,16 @@ def lines(checks: list[Check]) -> list[str]:
         "run": "Platforms whose images can run here",
         "session": "Sessions",
     }
+    paint = paint or Paint(False)
     width = max(len(check.name) for check in checks)
     result = []
     for section, title in titles.items():
-        result.append(f"{title}:")
+        result.append(paint(f"{title}:", "bold"))
         for check in checks:
             if check.section == section:
                 mark = "ok" if check.ok else "no" if section == "run" else "missing"
-                result.append(f"  {mark:<7} {check.name:<{width}}  {check.found}".rstrip())
+                shown = paint(f"{mark:<7}", _MARKS[mark])
+                result.append(f"  {shown} {check.name:<{width}}  {check.found}".rstrip())
                 result += [f"          {check.advice}"] if check.advice else []
     return result
 

@@ -1,4 +1,7 @@
-"""`pkgimage enable`: use package images in every process of this Python environment."""
+"""Use package images in every process of this Python environment.
+
+A file in its site-packages does so; `pkgimage disable` removes it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,7 @@ import sysconfig
 from pathlib import Path
 
 from ..model.errors import PackageImageError
-
-HELP = "use package images in every process of this environment"
+from .output import add_json, document
 
 PTH_NAME = "packageimage-enable.pth"
 # One line, as site.py wants it. Uninstalling packageimage must not leave an environment in which
@@ -21,7 +23,8 @@ PTH_TEXT = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No arguments: the environment is that of the running interpreter."""
+    """Which environment is not asked: it is that of the running interpreter."""
+    add_json(parser)
 
 
 def pth_file() -> Path:
@@ -42,5 +45,8 @@ def run(args: argparse.Namespace) -> int:
             f"expected to write {file}, found {error.strerror}: use an environment of your own, "
             "or run programs with `pkgimage run`"
         ) from None
+    if args.json:
+        print(document("enable", enabled=True, file=str(file)))
+        return 0
     print(f"package images are on in this environment ({file}); undo with `pkgimage disable`")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +14,44 @@ from ..inspect.verify import Finding, verify
 from ..model import header as headers
 from ..model.errors import PackageImageError, one_line
 from ..model.platform import Platform, platform_named
+from .output import add_json, document
 
+EXIT_CODES = {1: "an image breaks a rule"}
 _MOST_NAMES = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="image or header")
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 when an image breaks a rule. Raises PackageImageError for a damaged file."""
-    reports = [_report(path) for path in args.files]
+    reports = [report(path) for path in args.files]
     if args.json:
-        print(json.dumps([report for report, _ in reports], indent=1))
+        print(document("inspect", files=[_keys(said) for said, _ in reports]))
     else:
-        print("\n\n".join(_text(report) for report, _ in reports))
+        print("\n\n".join(_text(said) for said, _ in reports))
     return 1 if any(findings for _, findings in reports) else 0
 
 
-def _report(path: Path) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+def report(path: Path) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """All that an image or a header says, and which rules it breaks.
+
+    Raises PackageImageError for a damaged file.
+    """
     data = _read(path)
     if path.name.endswith(HEADER_SUFFIX):
         return {"file": str(path), "header": _described(_sidecar(data, path).header)}, ()
     facts = image_facts(data, str(path))
-    report: dict[str, Any] = {"file": str(path), "image": _image(facts)}
+    said: dict[str, Any] = {"file": str(path), "image": _image(facts)}
     if facts.header is None:
-        return {**report, "problems": [facts.table_problem]}, (
-            Finding("table", facts.table_problem),
-        )
+        return {**said, "problems": [facts.table_problem]}, (Finding("table", facts.table_problem),)
     try:
         header = headers.decode(facts.header)
     except headers.HeaderError as error:
         finding = Finding("header", str(error))
-        return {**report, "problems": [str(finding)]}, (finding,)
+        return {**said, "problems": [str(finding)]}, (finding,)
     platform = platform_named(header.platform)
     beside = _beside(path, platform)
     encoded = facts.header if beside is None else headers.encode(beside.header)
@@ -60,9 +63,9 @@ def _report(path: Path) -> tuple[dict[str, Any], tuple[Finding, ...]]:
         findings += (
             Finding("contents", "expected those that the header beside it states, found others"),
         )
-    report["header"] = _described(header)
-    report["problems"] = [str(finding) for finding in findings]
-    return report, findings
+    said["header"] = _described(header)
+    said["problems"] = [str(finding) for finding in findings]
+    return said, findings
 
 
 def _beside(image: Path, platform: Platform) -> headers.Sidecar | None:
@@ -126,13 +129,23 @@ def _described(header: headers.Header) -> dict[str, Any]:
     }
 
 
-def _text(report: dict[str, Any]) -> str:
-    lines = [report["file"]]
+def _keys(said: dict[str, Any]) -> dict[str, Any]:
+    """The same for JSON: keys in one word."""
+    return {
+        name: {key.replace(" ", "_"): field for key, field in value.items()}
+        if name == "header"
+        else value
+        for name, value in said.items()
+    }
+
+
+def _text(said: dict[str, Any]) -> str:
+    lines = [said["file"]]
     for part in ("image", "header"):
-        for name, value in report.get(part, {}).items():
+        for name, value in said.get(part, {}).items():
             lines.append(f"  {name}: {_value(value)}")
-    if "problems" in report:
-        problems = report["problems"]
+    if "problems" in said:
+        problems = said["problems"]
         lines.append("  keeps every rule" if not problems else f"  breaks {len(problems)} rules:")
         lines += [f"    {problem}" for problem in problems]
     return "\n".join(lines)

@@ -1,4 +1,8 @@
-"""`pkgimage run app.py ARGS`: run a program with package images, unchanged."""
+"""Run a program with package images, unchanged.
+
+pkgimage run app.py ARGUMENTS
+pkgimage run -m MODULE ARGUMENTS
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from pathlib import Path
 
 from ..model.errors import PackageImageError
 
-HELP = "run a program with package images"
+EXIT_CODES = {0: "the program's own code"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""An image or a build as one page: sizes, times, dependencies."""

@@ -1,0 +1,1 @@
+"""Recording which specialisations a program compiles, and writing them as a workload."""
