@@ -39,17 +39,17 @@ def plain_environment(package: Package) -> Mapping[str, str]:
     return {"PKGIMAGE": "no", "PYTHONPATH": search_path([package.path])}
 
 
-def build(package: Package, depot: Path, cpu_targets: str, folder: Path) -> float:
+def build(package: Package, depot: Path, cpu_targets: str, folder: Path, *more: str) -> float:
     """Build the image of a package into a depot; the seconds it took.
 
-    Intermediate files are kept in `folder` instead of the user's cache; a second build of the same
-    does nothing.
+    `more` are further options. Intermediate files are kept in `folder` instead of the user's
+    cache; a second build of the same does nothing.
     Raises processes.Failed with what the build said.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = ["-m", "packageimage", "build", package.name]
     arguments += ["--workload", str(package.workload), "--depot", str(depot)]
-    arguments += ["--cpu-targets", cpu_targets]
+    arguments += ["--cpu-targets", cpu_targets, *more]
     environment = {
         "PYTHONPATH": search_path([LIBRARY, package.path]),
         "XDG_CACHE_HOME": str(folder),

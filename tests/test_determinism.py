@@ -55,7 +55,7 @@ OTHER = Builder(
 
 # By their nature: what a build watches, what the workload printed, what the tools remember.
 OF_THIS_MACHINE = re.compile(
-    r"(\.imported\.json|\.includes\.json|\.workload\.log|\.store|\.sconsign.*|/SConstruct)$"
+    r"(\.imported\.json|\.includes\.json|\.workload\.log|\.store|\.build\.json|\.sconsign.*|/SConstruct)$"
 )
 
 

@@ -95,10 +95,10 @@ def test_an_edit_reaches_every_configuration(project: Project) -> None:
 
 PLAIN = "env.PackageImage('kernels', 'src/kernels', depot='other'"
 CONFLICTS = {
-    "workloads": ([f"{CALL})", f"{PLAIN})"], "with different sources, workloads or paths;"),
+    "workloads": ([f"{CALL})", f"{PLAIN})"], "with different sources, workloads, paths, "),
     "paths": (
         [f"{CALL})", f"{CALL}, path='src', depot='other')"],
-        "with different sources, workloads or paths;",
+        "with different sources, workloads, paths, ",
     ),
     "a stage's flags": (
         [f"{CALL})", f"{CALL}, depot='other', PKGIMAGECODEGENFLAGS='-x')"],

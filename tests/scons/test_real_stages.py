@@ -124,4 +124,7 @@ def test_a_workload_that_raises_leaves_its_log_alone(real: Project) -> None:
     assert (done.code, error.startswith("pkgimage: error: ")) == (2, True)
     assert stopped == "scons: *** [kernels.pkgimage/kernels.capture.json] Error 2"
     assert real.files("depot/**/*") == []
-    assert real.files("kernels.pkgimage/**/*") == ["kernels.pkgimage/kernels.workload.log"]
+    assert real.files("kernels.pkgimage/**/*") == [
+        "kernels.pkgimage/kernels.build.json",
+        "kernels.pkgimage/kernels.workload.log",
+    ]

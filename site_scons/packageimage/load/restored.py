@@ -663,16 +663,27 @@ _HARMLESS = frozenset(
 def native_extensions() -> Extensions | None:
     """Numba's extension modules where restored functions can do without Numba, else None.
 
-    A setting of Numba may change what a call does in ways that only Numba knows.
+    A setting of Numba may change what a call does in ways that only Numba knows; settings are
+    looked at once.
     """
-    if "numba" in sys.modules or os.path.exists(_SETTINGS_FILE):
-        return None
-    if any(name.startswith("NUMBA_") and name not in _HARMLESS for name in os.environ):
+    if "numba" in sys.modules or not _does_without_numba():
         return None
     try:
         return extensions()
     except Unavailable:
         return None
+
+
+_allowed: bool | None = None
+
+
+def _does_without_numba() -> bool:
+    global _allowed
+    if _allowed is None:
+        _allowed = not os.path.exists(_SETTINGS_FILE) and not any(
+            name.startswith("NUMBA_") and name not in _HARMLESS for name in os.environ
+        )
+    return _allowed
 
 
 def become_numbas(found: Any) -> None:

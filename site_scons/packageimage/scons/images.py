@@ -26,6 +26,7 @@ from packageimage.scons.nodes import Task, become_stage
 from packageimage.scons.requests import Configuration, Request, is_installed, published_files
 from packageimage.scons.stages import settings
 from packageimage.scons.toolchain import toolchain
+from packageimage.scons.unrecorded import journal_of
 
 # The nodes of this build's stages by their first output, with all that decides them.
 _made: dict[str, tuple[tuple[Any, ...], list[Any]]] = {}
@@ -261,7 +262,8 @@ class _Image:
         nodes = list(
             builder(targets, sources, PKGIMAGE_MADEWITH=fingerprint, **variables, **self._common)
         )
-        task = Task(stage, about, self._request.package.name, capture=capture)
+        journal = journal_of(Path(env.fs.Dir(self._request.folder).abspath))
+        task = Task(stage, about, self._request.package.name, journal, capture=capture)
         become_stage(nodes, task)
         _made[key] = (request, nodes)
         self._tasks.append(task)

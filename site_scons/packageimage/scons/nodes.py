@@ -17,6 +17,7 @@ from packageimage.scons.captures import Capture, dependencies_now
 
 if TYPE_CHECKING:
     from packageimage.explanation import Made
+    from packageimage.scons.unrecorded import Journal
 
 
 _LOADED = time.perf_counter()
@@ -35,12 +36,18 @@ class Task:
     stage: str
     about: str
     package: str
+    journal: Journal
     nodes: list[Any] = field(default_factory=list)
     capture: Capture | None = None
     command: str = ""
     outcome: str = ""
     seconds: float = 0.0
     start: float = 0.0
+
+    @property
+    def outputs(self) -> list[str]:
+        """Their paths, absolute."""
+        return [node.abspath for node in self.nodes]
 
 
 class StageFile(SCons.Node.FS.File):
@@ -53,6 +60,7 @@ class StageFile(SCons.Node.FS.File):
         if GetOption("no_exec"):
             super().build(**kw)
             return
+        task.journal.note(task.outputs)
         report.started(task)
         start = time.perf_counter()
         task.start = start - _LOADED
@@ -63,9 +71,26 @@ class StageFile(SCons.Node.FS.File):
             raise
         else:
             task.outcome = "run"
+            task.journal.made(task.outputs)
         finally:
             task.seconds += time.perf_counter() - start
             report.ended(task)
+
+    def changed(self, node: Any = None, allowcache: bool = False) -> bool:
+        if node is None and self._is_unrecorded():
+            return True
+        return bool(super().changed(node, allowcache))
+
+    def _is_unrecorded(self) -> bool:
+        """Whether it may come from a build that was killed before SCons recorded what it is."""
+        file: Any = self
+        return bool(file.attributes.pkgimage.journal.is_left(file.abspath))
+
+    def retrieve_from_cache(self) -> bool:
+        task = self.attributes.pkgimage
+        if not GetOption("no_exec"):
+            task.journal.note(task.outputs)
+        return bool(super().retrieve_from_cache())
 
     def built(self) -> None:
         task = self.attributes.pkgimage
@@ -74,6 +99,7 @@ class StageFile(SCons.Node.FS.File):
             node.implicit = dependencies_now(node.get_build_env(), task.capture, node.implicit)
         if not task.outcome and self.cached:
             task.outcome = "cached"
+            task.journal.made(task.outputs)
         super().built()
 
     def visited(self) -> None:
@@ -92,6 +118,8 @@ class StageFile(SCons.Node.FS.File):
         from packageimage.explanation import Made, explain, nearest  # most builds are not asked
 
         info = self.get_binfo()
+        if self.exists() and self._is_unrecorded():
+            return f"rebuilding `{self}' because the build that made it was killed\n"
         if not self.exists():
             new = _made_now(info, {})
             return f"{explain(str(self), new, None, nearest(new, list(_relatives(self))))}\n"
