@@ -47,6 +47,10 @@ class Refusal:
     path: str
     reason: str
 
+    def __str__(self) -> str:
+        where = "" if self.path == self.module else f" ({self.path})"
+        return f"{self.module}: {self.reason}{where}"
+
 
 @dataclass(frozen=True)
 class Note:
@@ -55,6 +59,9 @@ class Note:
     module: str
     path: str
     text: str
+
+    def __str__(self) -> str:
+        return f"{self.module}: {self.text} ({self.path})"
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,7 @@ def serialise(
     lazy_packages: frozenset[str] = LAZY_PACKAGES,
     loaded: Mapping[str, ModuleType] = sys.modules,
     led_to: Mapping[str, Sequence[str]] | None = None,
+    finished: Sequence[str] | None = None,
 ) -> PackageData:
     """The data of the modules to restore, given in the order in which their import finished.
 
@@ -108,7 +116,8 @@ def serialise(
     callable may be `SPECIAL`, for the `special` that the loader is given. It raises CannotRestore
     to refuse. `loaded`: the process's modules, in the order in which their import began. `led_to`:
     modules of the package whose import began while a module's source ran, by that module; sources
-    do not tell all of them (`importlib.import_module`).
+    do not tell all of them (`importlib.import_module`). `finished`: all of the package's modules in
+    the order in which their import finished, where not all are to be restored.
     """
     refused: dict[str, Refusal] = {}
     imports = {}
@@ -117,7 +126,7 @@ def serialise(
         also = (led_to or {}).get(module.__name__, ())
         imports[module.__name__] = tuple(dict.fromkeys((*names, *also))), absent
     while True:
-        attempt = _Attempt(modules, refused, special, lazy_packages, loaded, imports)
+        attempt = _Attempt(modules, refused, special, lazy_packages, loaded, imports, finished)
         found = attempt.run()
         if not found:
             break
@@ -142,6 +151,7 @@ class _Attempt:
         lazy_packages: frozenset[str],
         loaded: Mapping[str, ModuleType],
         imports: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]],
+        finished: Sequence[str] | None,
     ) -> None:
         self.modules: list[ModuleData] = []
         self.buffers: list[Buffer] = []
@@ -152,7 +162,7 @@ class _Attempt:
         }
         self._lazy_packages = lazy_packages
         self._imports = imports
-        self._reach = Reach(loaded, imports)
+        self._reach = Reach(loaded, imports, finished)
         self._names = Names(loaded, self._restored)
         self._loaded = loaded
         self._objects = Objects(self._restored, self._names, special, self._reach)

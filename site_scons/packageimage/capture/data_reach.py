@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import ModuleType
 
 from .data_imports import bound_by_imports, imports_of, used_by
@@ -17,11 +17,13 @@ class Reach:
         self,
         loaded: Mapping[str, ModuleType],
         imports: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]],
+        finished: Iterable[str] | None = None,
     ) -> None:
         self._loaded = loaded
         self._began = {name: place for place, name in enumerate(list(loaded))}
         self._imports = {name: found for name, (found, _) in imports.items()}
-        self._finished = {name: place for place, name in enumerate(imports)}
+        order = dict.fromkeys(imports if finished is None else finished)
+        self._finished = {name: place for place, name in enumerate(order)}
         self._tops = {top_of(name) for name in imports}
         self._used: dict[str, frozenset[str]] = {}
         self._bound: dict[str, frozenset[str]] = {}
@@ -103,7 +105,7 @@ class Reach:
         """A module whose source runs while `module` is being imported and may use its names,
         which are not there before all that it imports is."""
         finished = self._finished
-        for other in sorted(self.closure(module) - set(restored)):
+        for other in sorted(self._led_to(module) - set(restored)):
             source = self._loaded.get(other)
             if source is None or top_of(other) not in self._tops:
                 continue
@@ -112,6 +114,19 @@ class Reach:
             if module in self._used_by(other):
                 return other
         return None
+
+    def _led_to(self, module: str) -> set[str]:
+        """What starts to be imported while a module is: not its packages, which wait for it."""
+        waiting_for_it = {module[:at] for at, sign in enumerate(module) if sign == "."}
+        found: set[str] = set()
+        waiting = list(self._imports_of(module))
+        while waiting:
+            parts = waiting.pop().split(".")
+            for one in (".".join(parts[: end + 1]) for end in range(len(parts))):
+                if one not in found and one not in waiting_for_it and one != module:
+                    found.add(one)
+                    waiting.extend(self._imports_of(one))
+        return found
 
     def _used_by(self, name: str) -> frozenset[str]:
         if name not in self._used:

@@ -269,6 +269,11 @@ class Session:
         return attached + sum(int(package.answered) for package in self._packages)
 
 
+def packages_with_images() -> frozenset[str]:
+    """The packages that have images in a depot on the path of this process's environment."""
+    return frozenset(_headers_by_package(search_path(os.environ, sys.path)))
+
+
 def _headers_by_package(depots: Iterable[Path]) -> dict[str, list[Path]]:
     """All headers on the depot path, nearest depot first, by package."""
     found: dict[str, list[Path]] = {}
@@ -309,6 +314,7 @@ def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
     """See `packageimage.enable`."""
     global _current
     if _current is None:
+        _refuse_subinterpreter()
         paths = None if depots is None else [Path(depot) for depot in depots]
         session = Session(os.environ, paths)
         _current = session
@@ -318,6 +324,25 @@ def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
                 if package in sys.modules:
                     session.load(package)
     return _current
+
+
+def _refuse_subinterpreter() -> None:
+    """Raises PackageImageError in an interpreter that is not the process's first.
+
+    Numba's extension modules have one state for the whole process, and code of an image refers to
+    objects of the interpreter that filled its slots.
+    """
+    import ctypes
+
+    interface = ctypes.pythonapi
+    interface.PyInterpreterState_Get.restype = ctypes.c_void_p
+    number = interface.PyInterpreterState_GetID
+    number.argtypes, number.restype = [ctypes.c_void_p], ctypes.c_int64
+    if number(interface.PyInterpreterState_Get()) != 0:
+        raise PackageImageError(
+            "expected the process's first interpreter, found a sub-interpreter: Numba can't run "
+            "there; use a process of its own"
+        )
 
 
 def current() -> Session | None:

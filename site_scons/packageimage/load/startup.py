@@ -1,8 +1,9 @@
 """What a Python process with `pkgimage enable` runs at start: almost nothing.
 
 The `.pth` file that `pkgimage enable` writes imports this module in every process of the
-environment, so it only waits for Numba: packages without Numba have no images. When Numba has been
-imported, images are enabled, also for the package whose import has brought Numba in.
+environment, so it only waits: for a package that has images, which may be restored without Numba,
+and for Numba, for the package whose import has brought it in. A program that imports the standard
+library alone pays for one comparison at each import.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 
-class NumbaWatcher:
-    """A meta-path finder that acts once, when Numba is imported."""
+class Watcher:
+    """A meta-path finder that acts once, when Numba or a package with images is imported."""
+
+    def __init__(self) -> None:
+        self._packages: frozenset[str] | None = None  # with images; not looked up yet
 
     def find_spec(
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
         """importlib's finder protocol."""
-        if fullname != "numba":
+        if "." in fullname or fullname in sys.stdlib_module_names:
             return None
+        if fullname != "numba":
+            return self._enable(fullname) if fullname in self._with_images() else None
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname)
         if spec is not None and spec.loader is not None:
@@ -32,6 +38,23 @@ class NumbaWatcher:
 
             spec.loader.exec_module = run_and_enable  # type: ignore[method-assign]
         return spec
+
+    def _with_images(self) -> frozenset[str]:
+        if self._packages is None:
+            self._packages = frozenset()  # what is imported here asks again
+            from .session import packages_with_images
+
+            self._packages = packages_with_images()
+        return self._packages
+
+    def _enable(self, fullname: str) -> ModuleSpec | None:
+        """Enable images, and let them find the package that is being imported."""
+        sys.meta_path.remove(self)
+        enable_or_say_why()
+        from .session import current
+
+        session = current()
+        return None if session is None else session.find_spec(fullname)
 
 
 def enable_or_say_why() -> None:
@@ -52,4 +75,4 @@ def enable_or_say_why() -> None:
 if "numba" in sys.modules:
     enable_or_say_why()
 else:
-    sys.meta_path.insert(0, NumbaWatcher())
+    sys.meta_path.insert(0, Watcher())

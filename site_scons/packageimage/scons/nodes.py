@@ -77,9 +77,9 @@ class StageFile(SCons.Node.FS.File):
             report.ended(task)
 
     def changed(self, node: Any = None, allowcache: bool = False) -> bool:
-        if node is None and self._is_unrecorded():
-            return True
-        return bool(super().changed(node, allowcache))
+        # Asked for always: SCons measures the dependencies as it compares them.
+        found = bool(super().changed(node, allowcache))
+        return found or (node is None and self._is_unrecorded())
 
     def _is_unrecorded(self) -> bool:
         """Whether it may come from a build that was killed before SCons recorded what it is."""

@@ -55,11 +55,13 @@ class Journal:
         """SCons has written its record."""
         if not self._noted:
             return
-        rest = sorted((self._left | self._noted) - self._made)
+        # What a stage that failed has not left can't be taken for anything.
+        folder = self._file.parent
+        rest = [key for key in (self._left | self._noted) - self._made if (folder / key).exists()]
         new = self._file.with_name(f"{_NAME}.new")
         with contextlib.suppress(OSError):  # then a few outputs are made once more
             if rest:
-                new.write_text("\n".join(map(json.dumps, rest)), encoding="ascii")
+                new.write_text("\n".join(map(json.dumps, sorted(rest))), encoding="ascii")
                 os.replace(new, self._file)
             else:
                 self._file.unlink()

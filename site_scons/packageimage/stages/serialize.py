@@ -17,9 +17,10 @@ from typing import Any
 
 from ..model.errors import PackageImageError, one_line
 from ..model.flags import parse_flags
-from .worker import EXIT_PACKAGE_ERROR, EXIT_USER_ERROR
+from .worker import EXIT_EDITED, EXIT_PACKAGE_ERROR, EXIT_USER_ERROR
 
 _LOG_TAIL_LINES = 20
+_MOST_ATTEMPTS = 3  # while sources are edited
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,10 +72,13 @@ def run(args: argparse.Namespace) -> None:
         "restore": args.restore,
         "preferences": dict(map(_read_preference, args.preference)),
     }
-    code = _run_worker(request | {"use_store": True})
-    if code not in (0, EXIT_USER_ERROR, EXIT_PACKAGE_ERROR):
-        # Also when it died: what has answered from the store may have killed it.
-        code = _run_worker(request | {"use_store": False})
+    for _ in range(_MOST_ATTEMPTS):
+        code = _run_worker(request | {"use_store": True})
+        if code not in (0, EXIT_USER_ERROR, EXIT_PACKAGE_ERROR, EXIT_EDITED):
+            # Also when it died: what has answered from the store may have killed it.
+            code = _run_worker(request | {"use_store": False})
+        if code != EXIT_EDITED:
+            break
     if code != 0:
         _fail(code, args.package, log)
 
@@ -122,6 +126,11 @@ def _environment() -> dict[str, str]:
 
 
 def _fail(code: int, package: str, log: Path) -> None:
+    if code == EXIT_EDITED:
+        raise PackageImageError(
+            f"expected the sources of {package!r} to stay as they are while it runs, found that "
+            f"they were edited {_MOST_ATTEMPTS} times: build again"
+        )
     if code not in (EXIT_USER_ERROR, EXIT_PACKAGE_ERROR):
         print(_tail(log), file=sys.stderr, end="")
         died = f"signal {-code}" if code < 0 else f"exit code {code}"

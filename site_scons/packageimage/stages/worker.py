@@ -5,13 +5,15 @@
 What an earlier capture left in the store answers through the loader's bridge, as an image answers a
 program; only what changed since is compiled. Exit codes: 0 done, 2 the user's mistake (one line on
 standard error), 3 the package or the workload raised (its own traceback on standard error, then one
-line), 4 the store does not fit after all: run again without it.
+line), 4 the store does not fit after all: run again without it, 5 a source was edited meanwhile: run
+again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import importlib
 import importlib.machinery
 import json
@@ -30,6 +32,7 @@ MANIFEST_FORMAT = 2  # stages.manifest reads it
 EXIT_USER_ERROR = 2
 EXIT_PACKAGE_ERROR = 3
 EXIT_STORE_UNFIT = 4
+EXIT_EDITED = 5
 
 # Numba reads these when it is first imported. No CPU and no vectorising: both come at codegen,
 # once for each CPU target (design, decision D2).
@@ -60,6 +63,10 @@ WHOLE_PACKAGE = "all"
 _finished: list[str] = []
 _led_to: dict[str, list[str]] = {}
 
+# What was run, and what data files held when they were declared, by their real paths.
+_sources: dict[str, bytes] = {}
+_declared: dict[str, bytes] = {}
+
 
 class PackageFailure(Exception):
     """The package or its workload raised."""
@@ -76,6 +83,10 @@ class PackageFailure(Exception):
 
 class StoreUnfit(Exception):
     """What answered from the store might not be what compiling anew would give."""
+
+
+class Edited(Exception):
+    """A file is not any more what it was when this process read it."""
 
 
 def numba_settings(flags: CacheFlags) -> dict[str, str]:
@@ -107,6 +118,8 @@ def main(request_file: str) -> int:
         return EXIT_PACKAGE_ERROR
     except StoreUnfit:
         return EXIT_STORE_UNFIT
+    except Edited:
+        return EXIT_EDITED
     return 0
 
 
@@ -132,7 +145,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     bridge = _answer_from(stored, recorder) if stored else None
     functions: Any = None
     data: Any = None
-    declared: list[tuple[str, str]] = []
+    declared = _Declarations()
     packageimage._declared = declared
     try:
         with _output_to(request["log"]):
@@ -168,6 +181,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     section = _data_section(functions, data, collected.methods, parts) if data else []
     required = request["requires"]
     dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
+    _check_still_there(dependencies, package)
     settings = digest_of(
         map(str, [numba_bridge.settings(), dependencies.data_digests, sources.extending()])
     )
@@ -259,7 +273,10 @@ def _serialise_modules(package: str, wanted: list[str]) -> tuple[Any, Any]:
     order = sorted(names, key=_finished.index)
     functions = numba_dispatchers.FunctionTable(order)
     found = data.serialise(
-        [sys.modules[name] for name in order], functions.special, led_to=_led_to
+        [sys.modules[name] for name in order],
+        functions.special,
+        led_to=_led_to,
+        finished=[name for name in _finished if name.partition(".")[0] == package],
     )
     return functions, found
 
@@ -291,6 +308,7 @@ def _read_sources_of(package: str) -> None:
     """
     loader = importlib.machinery.SourceFileLoader
     path_stats = loader.path_stats
+    get_data = loader.get_data
     exec_module = loader.exec_module
     library = str(Path(__file__).resolve().parents[1])
     standard = sysconfig.get_path("stdlib")
@@ -302,6 +320,15 @@ def _read_sources_of(package: str) -> None:
         ):
             raise OSError("its bytecode is not asked for")  # as importlib.abc.SourceLoader has it
         return path_stats(self, path)
+
+    def once(self: Any, path: str) -> bytes:
+        """A source as it was first read: what is compared later must be what has run."""
+        if not path.endswith(".py"):
+            return get_data(self, path)
+        path = os.path.realpath(path)
+        if path not in _sources:
+            _sources[path] = get_data(self, path)
+        return _sources[path]
 
     running: list[str] = []
 
@@ -317,7 +344,39 @@ def _read_sources_of(package: str) -> None:
         _finished.append(name)
 
     loader.path_stats = source_only  # type: ignore[method-assign]
+    loader.get_data = once  # type: ignore[method-assign]
     loader.exec_module = noted  # type: ignore[method-assign]
+
+
+class _Declarations(list[tuple[str, str]]):
+    """Data files that modules declare, each with its module; their content is kept for a look at
+    the end."""
+
+    def append(self, item: tuple[str, str]) -> None:
+        super().append(item)
+        path = os.path.realpath(item[1])
+        with contextlib.suppress(OSError):  # said later, with all that are missing
+            _declared.setdefault(path, Path(path).read_bytes())
+
+
+def _check_still_there(dependencies: Any, package: str) -> None:
+    """Raises Edited when what the capture is said to be made of is not what was read.
+
+    An image would be said to fit sources that it was not made from.
+    """
+    from ..capture.includes import root_folder
+
+    known = _sources | _declared
+    stated = [(i.root, i.path, i.sha256) for i in dependencies.includes]
+    stated += [(package, row["path"], row["sha256"]) for row in dependencies.watched]
+    for root, name, digest in stated:
+        path = os.path.realpath((root_folder(root, sys.modules) or Path()) / name)
+        if path in known and hashlib.sha256(known[path]).hexdigest() != digest:
+            raise Edited
+    for path, content in dependencies.own_sources:
+        path = os.path.realpath((root_folder(package, sys.modules) or Path()) / path)
+        if known.get(path, content) != content:
+            raise Edited
 
 
 def _fingerprint(request: dict[str, Any]) -> str:
