@@ -7,8 +7,10 @@ and nothing is opened before the whole file is known to be what was published.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from errno import EFBIG, EINVAL
 from pathlib import Path
 
 from ..model.base_image import BaseImage, base_mismatch
@@ -19,6 +21,9 @@ from ..model.record import Record
 from ..model.rejection import Rejection, RejectionKind
 from .seen import READ_ALL, Seen
 from .trust import Guard, Refusal, owners_of
+
+
+_LARGEST_HEADER = 1 << 26  # bytes; that of 1,000 functions has 200 kB
 
 
 class Session(Record):
@@ -85,7 +90,7 @@ def examine(
         if refusal is not None:
             return refused(refusal)
     try:
-        data = header_path.read_bytes()
+        data = _read_header(header_path)
     except OSError as error:
         return reject(RejectionKind.CANNOT_OPEN, "a readable header", error.strerror or str(error))
     if guard is not None:
@@ -141,10 +146,23 @@ def examine(
     return Candidate(image_path, sidecar, selection, exact)
 
 
+def _read_header(path: Path) -> bytes:
+    """The content of a header file, as far as one can be that. Raises OSError: also for a pipe,
+    which would hold us up, and for a file of a size that would fill the memory."""
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(EINVAL, "not a file", str(path))
+    with open(path, "rb") as file:
+        data = file.read(_LARGEST_HEADER + 1)
+    if len(data) > _LARGEST_HEADER:
+        raise OSError(EFBIG, os.strerror(EFBIG), str(path))
+    return data
+
+
 def _was_replaced(header_path: Path, data: bytes) -> bool:
     """Whether a build published another image between the reading of header and library."""
     try:
-        return header_path.read_bytes() != data
+        return _read_header(header_path) != data
     except OSError:
         return False
 
@@ -156,7 +174,7 @@ def changed_include(
     roots: dict[str, str | None] = {}
     for include in includes:
         if include.root not in roots:
-            folder = root_of(include.root)
+            folder = root_of(include.root) if include.root.isidentifier() else None
             roots[include.root] = None if folder is None else str(folder)
         root = roots[include.root]
         if root is None:
@@ -169,11 +187,11 @@ def changed_include(
             size, sha256 = seen.content(
                 os.path.join(root, include.path), include.size, include.sha256
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no file can have that name
             return (
                 RejectionKind.INCLUDE_MISSING,
                 f"{include.path} in {root}",
-                error.strerror or str(error),
+                getattr(error, "strerror", None) or str(error),
             )
         if size != include.size:
             return (
@@ -225,7 +243,7 @@ def _trusted_sidecar(path: Path, guard: Guard | None, root_of: RootFinder) -> Si
         if guard.before_reading(path, owners=owners) is not None:
             return None
     try:
-        data = path.read_bytes()
+        data = _read_header(path)
         if guard is not None and guard.before_decoding(path, data) is not None:
             return None
         return decode_sidecar(data)
