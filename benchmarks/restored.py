@@ -28,10 +28,9 @@ from processes import Command, Failed, Run, in_turns, run, summarise
 NUMPY, DEPENDENCIES, NO_CACHE, WARM = "import numpy", "dependencies", "no cache", "warm cache"
 ATTACHED, RESTORED = "attached", "restored"
 
-_ENABLED = "import packageimage, runpy, sys\nsession = packageimage.enable()\n"
-_RUN = (
-    "sys.argv = [{app!r}]\nsys.path[0] = {folder!r}\nrunpy.run_path({app!r}, run_name='__main__')\n"
-)
+_ENABLED = "import packageimage, sys\nsession = packageimage.enable()\n"
+# The application is imported, so that parsing a script does not count.
+_RUN = "import sys\nsys.path.insert(0, {folder!r})\nimport app\napp.main()\n"
 _CHECK = (
     "assert 'numba' not in sys.modules, 'Numba was imported'\n"
     "assert not session.misses, session.misses\n"
@@ -107,7 +106,7 @@ class Bench:
         else:
             shutil.rmtree(self.work / NO_CACHE, ignore_errors=True)
         environment = {**plain_environment(package), "NUMBA_CACHE_DIR": str(self.work / side)}
-        return run(Command((str(app),), self.work, environment))
+        return self.run_code(_RUN.format(folder=str(app.parent)), environment)
 
     def run_image(self, more: str = "", app: bool = True, **settings: str) -> Run:
         environment = {
@@ -116,7 +115,7 @@ class Bench:
             "XDG_CACHE_HOME": str(self.work / "cache"),
             **settings,
         }
-        runs = _RUN.format(app=str(self.case.app), folder=str(self.case.app.parent)) if app else ""
+        runs = _RUN.format(folder=str(self.case.app.parent)) if app else ""
         return self.run_code(_ENABLED + runs + more, environment)
 
     def sides(self) -> dict[str, Callable[[], Run]]:

@@ -22,7 +22,6 @@ from ..model.rejection import Rejection, RejectionKind
 from .seen import READ_ALL, Seen
 from .trust import Guard, Refusal, owners_of
 
-
 _LARGEST_HEADER = 1 << 26  # bytes; that of 1,000 functions has 200 kB
 
 
@@ -152,11 +151,9 @@ def _read_header(path: Path) -> bytes:
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(EINVAL, "not a file", str(path))
-    with open(path, "rb") as file:
-        data = file.read(_LARGEST_HEADER + 1)
-    if len(data) > _LARGEST_HEADER:
+    if found.st_size > _LARGEST_HEADER:
         raise OSError(EFBIG, os.strerror(EFBIG), str(path))
-    return data
+    return path.read_bytes()
 
 
 def _was_replaced(header_path: Path, data: bytes) -> bool:

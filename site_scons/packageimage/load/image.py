@@ -6,14 +6,13 @@ The layout is that of codegen.thunks; the image has been checked before it is op
 from __future__ import annotations
 
 import ctypes
-import json
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..model.header import Header
+from ..model.json_text import loads
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 2
@@ -91,7 +90,7 @@ class Image:
             self._methods_data = _memory(self._table.methods, self._table.methods_size)
             (length,) = struct.unpack_from("<Q", self._methods_data)
             self._blobs_start = 8 + length
-            index = json.loads(bytes(self._methods_data[8 : self._blobs_start]))
+            index = loads(str(self._methods_data[8 : self._blobs_start], "ascii"))
             if index.get("format") != METHODS_FORMAT:
                 raise ImageError(
                     f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
@@ -136,7 +135,7 @@ class Image:
         if index is None:
             return None
         if index not in self._rows:
-            self._rows[index] = json.loads(self.blob(index))
+            self._rows[index] = loads(self.blob(index).decode("ascii"))
         return self._rows[index]
 
     def slot_addresses(self) -> Iterator[tuple[str, int]]:
@@ -149,6 +148,8 @@ class Image:
 
     def bitcode(self, group: None = None) -> list[bytes]:
         """The LLVM bitcode of each partition, for JIT code that calls into the image."""
+        import zlib
+
         data = ctypes.string_at(self._table.bitcode, self._table.bitcode_size)
         (count,) = struct.unpack_from("<I", data)
         position = 4 + 16 * count

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from importlib.machinery import PathFinder
 
 from ..model.base_image import BaseImage
+from ..model.json_text import loads
 
 _LARGEST = 1 << 14  # bytes; a release's file has 600
 
@@ -74,9 +75,7 @@ def in_numba(lines: list[str]) -> str | None:
     code = ["def get_versions():", "    return json.loads(version_json)"]
     if lines[:2] != ["import json", start] or lines[-3:] != [end, *code]:
         return None
-    import json
-
-    fields = json.loads("".join(lines[2:-3]))
+    fields = loads("".join(lines[2:-3]))
     found = fields.get("version") if isinstance(fields, dict) else None
     return found if isinstance(found, str) else None
 

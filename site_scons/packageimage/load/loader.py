@@ -7,6 +7,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
 
+from .pause import garbage_collection_paused
+
 
 class ImageLoader(SourceFileLoader):
     """A source file's loader that takes what the module holds from an image.
@@ -37,7 +39,8 @@ class ImageLoader(SourceFileLoader):
         name = module.__name__
         if name == self.name and name not in self._package.values:
             try:
-                self._package.run(module)
+                with garbage_collection_paused():
+                    self._package.run(module)
             except CannotRestore as error:
                 self._report(name, str(error))
             else:

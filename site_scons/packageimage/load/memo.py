@@ -8,7 +8,6 @@ as it is.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import stat
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Mapping
 from ..depot import user_cache_folder
 from ..model.digest import sha256
 from ..model.errors import PackageImageError
+from ..model.json_text import loads
 
 _LARGEST = 1 << 22  # bytes; the memo of 10,000 files has half of it
 _OWN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -49,7 +49,7 @@ def read(file: str) -> dict[str, object]:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or not _is_ours(found) or found.st_size > _LARGEST:
             return {}
-        value = json.loads(os.read(descriptor, _LARGEST))
+        value = loads(os.read(descriptor, _LARGEST).decode("ascii"))
     except (OSError, ValueError, RecursionError):
         return {}
     finally:
@@ -59,6 +59,8 @@ def read(file: str) -> dict[str, object]:
 
 def write(file: str, fields: Mapping[str, object]) -> None:
     """Replace a file as a whole, or leave it when that is not possible."""
+    import json
+
     data = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("ascii")
     folder = os.path.dirname(file)
     with contextlib.suppress(OSError):

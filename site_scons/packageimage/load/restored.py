@@ -13,7 +13,7 @@ import importlib
 import marshal
 import os
 import sys
-import threading
+from _thread import RLock  # `threading` takes 0.4 ms
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 from types import FunctionType, MethodType, ModuleType
@@ -30,7 +30,7 @@ from .objects import namespace_of, rebuild
 
 # Held while a dispatcher is given specialisations or Numba's class. Nothing is imported under it
 # but modules of Numba: a thread that waits for it may hold the import lock of any other module.
-_lock = threading.RLock()
+_lock = RLock()
 
 _packages: dict[str, RestoredPackage] = {}  # by the names of their modules
 _functions: list[Any] = []  # the dispatchers that Numba does not know yet

@@ -22,7 +22,6 @@ access list are judged (`windows_acl`).
 
 from __future__ import annotations
 
-import binascii
 import os
 import stat
 import sys
@@ -366,7 +365,9 @@ def _user_name(uid: int) -> str:
 def _key(word: bytes) -> bytes | None:
     """The key that base64 stands for, None when it is no key."""
     try:
-        data = binascii.a2b_base64(word, strict_mode=True)
+        from binascii import a2b_base64
+
+        data = a2b_base64(word, strict_mode=True)
     except ValueError:
         return None
     return data if len(data) == KEY_SIZE else None
@@ -378,7 +379,9 @@ def _keys_in(data: bytes) -> set[bytes]:
     while _PEM_BEGIN in data:
         before, _, rest = data.partition(_PEM_BEGIN)
         block, end, after = rest.partition(_PEM_END)
-        der = binascii.a2b_base64(b"".join(block.split()), strict_mode=True)
+        from binascii import a2b_base64
+
+        der = a2b_base64(b"".join(block.split()), strict_mode=True)
         if not end or der[:-KEY_SIZE] != _DER_PREFIX:
             raise ValueError("a PEM block that is no public key of Ed25519")
         found.add(der[-KEY_SIZE:])

@@ -14,7 +14,6 @@ Whatever bytes they are given, `decode` and `decode_sidecar` raise nothing but H
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -24,6 +23,7 @@ from packageimage.model.cpu_selection import TargetRecord
 from packageimage.model.digest import sha256
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags, parse_flags
+from packageimage.model.json_text import loads
 from packageimage.model.record import Record
 
 HEADER_FORMAT = 2
@@ -223,6 +223,8 @@ def decode_sidecar(data: bytes) -> Sidecar:
 
 
 def _canonical(value: object) -> bytes:
+    import json
+
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -255,7 +257,7 @@ def _unframed(data: bytes, wanted: bytes, what: str) -> tuple[_Object, int]:
     try:
         # RecursionError: a payload of a hundred thousand brackets. ValueError: not ASCII, not
         # JSON, a number of thousands of digits.
-        return _Object(json.loads(payload.decode("ascii")), what), end
+        return _Object(loads(payload.decode("ascii")), what), end
     except (ValueError, RecursionError) as error:
         raise HeaderError(f"{what} is not JSON: {type(error).__name__}") from None
 

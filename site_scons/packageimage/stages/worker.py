@@ -5,8 +5,8 @@
 What an earlier capture left in the store answers through the loader's bridge, as an image answers a
 program; only what changed since is compiled. Exit codes: 0 done, 2 the user's mistake (one line on
 standard error), 3 the package or the workload raised (its own traceback on standard error, then one
-line), 4 the store does not fit after all: run again without it, 5 a source was edited meanwhile: run
-again.
+line), 4 the store does not fit after all: run again without it, 5 a source was edited meanwhile:
+run again.
 """
 
 from __future__ import annotations
