@@ -30,7 +30,7 @@ ATTACHED, RESTORED = "attached", "restored"
 
 _ENABLED = "import packageimage, sys\nsession = packageimage.enable()\n"
 # The application is imported, so that parsing a script does not count.
-_RUN = "import sys\nsys.path.insert(0, {folder!r})\nimport app\napp.main()\n"
+_RUN = "import sys\nsys.path.insert(0, {folder!r})\nimport app\napp.{call}()\n"
 _CHECK = (
     "assert 'numba' not in sys.modules, 'Numba was imported'\n"
     "assert not session.misses, session.misses\n"
@@ -51,6 +51,7 @@ class Case:
     package: Package
     app: Path
     cached: tuple[Package, Path] | None
+    timed: str = "main"  # what of the application is called: of the generated one all kernels
 
 
 def case_of(name: str, work: Path) -> Case:
@@ -63,6 +64,7 @@ def case_of(name: str, work: Path) -> Case:
             Package("generated", plain / "workload.py", plain / "src"),
             plain / "app.py",
             (Package("generated", cached / "workload.py", cached / "src"), cached / "app.py"),
+            "results",
         )
     known = {"pymatting": pymatting_case, "stumpy": stumpy_case}
     if name not in known:
@@ -84,8 +86,8 @@ class Bench:
     def prepare(self) -> str:
         """Build, compare the results, fill Numba's cache; what the application prints."""
         build(self.case.package, self.depot, "native", self.work / "build", "--restore")
-        plain = self.run_plain(NO_CACHE).output
-        restored = self.run_image(_CHECK).output
+        plain = self.run_plain(NO_CACHE, "main").output
+        restored = self.run_image(_CHECK, call="main").output
         if restored != plain:
             raise Failed(f"restored, it printed {restored!r}, under Numba {plain!r}")
         listed = self.run_image(_LIST.format(package=self.case.package.name), app=False)
@@ -99,23 +101,29 @@ class Bench:
     def run_code(self, code: str, environment: dict[str, str]) -> Run:
         return run(Command(("-c", code), self.work, environment))
 
-    def run_plain(self, side: str) -> Run:
+    def run_plain(self, side: str, call: str = "") -> Run:
         package, app = self.case.package, self.case.app
         if side == WARM and self.case.cached:
             package, app = self.case.cached
         else:
             shutil.rmtree(self.work / NO_CACHE, ignore_errors=True)
         environment = {**plain_environment(package), "NUMBA_CACHE_DIR": str(self.work / side)}
-        return self.run_code(_RUN.format(folder=str(app.parent)), environment)
+        return self.run_code(
+            _RUN.format(folder=str(app.parent), call=call or self.case.timed), environment
+        )
 
-    def run_image(self, more: str = "", app: bool = True, **settings: str) -> Run:
+    def run_image(self, more: str = "", app: bool = True, call: str = "", **settings: str) -> Run:
         environment = {
             **image_environment(self.case.package, self.depot),
             "NUMBA_CACHE_DIR": str(self.work / "unused"),
             "XDG_CACHE_HOME": str(self.work / "cache"),
             **settings,
         }
-        runs = _RUN.format(folder=str(self.case.app.parent)) if app else ""
+        runs = (
+            _RUN.format(folder=str(self.case.app.parent), call=call or self.case.timed)
+            if app
+            else ""
+        )
         return self.run_code(_ENABLED + runs + more, environment)
 
     def sides(self) -> dict[str, Callable[[], Run]]:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 from image_build import _OBSERVER as OBSERVER
-from image_build import LIBRARY, environment
+from image_build import _QUIET_OBSERVER as QUIET_OBSERVER
+from image_build import LIBRARY, PACKAGES, environment
 from packageimage.codegen.bindable import MATH, MEMORY, OF_SYSTEM, is_bindable
 from packageimage.codegen.thunks import provided_names
 from packageimage.inspect.objects import undefined_symbols
 from packageimage.model.platform import PLATFORMS
+from restored_programs import WITHOUT_NUMBA
 
 from machines.machine import Machine
 
@@ -93,15 +95,16 @@ def stumpy(folder: Path) -> Application:
 
 
 def built(
-    machine: Machine, what: Application, folder: Path, targets: str, linker: str = ""
+    machine: Machine, what: Application, folder: Path, targets: str, linker: str = "", *more: str
 ) -> Path:
-    """The depot with the machine's image of it; `linker` as $PKGIMAGE_LLD names it."""
+    """The depot with the machine's image of it; `linker` as $PKGIMAGE_LLD names it; `more` are
+    further options of the build."""
     depot = folder / f"depot{Path(linker).name}"
     done = subprocess.run(
         [
             machine.builder, "-m", "packageimage", "build", what.package, "--path", what.path,
             "--workload", what.workload, "--depot", depot, "--platform", machine.platform,
-            "--cpu-targets", targets,
+            "--cpu-targets", targets, *more,
         ],
         env=environment(folder / "home") | ({"PKGIMAGE_LLD": linker} if linker else {}),
         capture_output=True,
@@ -206,6 +209,33 @@ def test_the_example_runs_from_its_image(name, request, tmp_path):
     assert run.seen["loaded"] == ["kernels"]
     assert run.seen["targets"] == {"kernels": chosen}
     assert (run.seen["compiled"], run.seen["passes"], run.seen["rejections"]) == ([], 0, [])
+
+
+@pytest.mark.parametrize("name", ["linux_aarch64", "windows_x86_64", "haswell"])
+def test_a_restored_package_runs_without_numba(name, request, tmp_path):
+    machine = request.getfixturevalue(name)
+    program = tmp_path / "program.py"
+    program.write_text(WITHOUT_NUMBA)
+    what = Application("stored", PACKAGES, PACKAGES / "stored_workload.py", program)
+    depot = built(machine, what, tmp_path, TARGETS[name][0], "", "--restore")
+    home = tmp_path / "machine-home"
+    home.mkdir()
+    settings = {"HOME": home, "PYTHONWARNINGS": "ignore", "PYTHONPATH": [LIBRARY, PACKAGES]}
+    done = machine.python(
+        "-c", QUIET_OBSERVER, program, env={**settings, "PKGIMAGE_DEPOT_PATH": [depot]}, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    plain = subprocess.run(
+        [machine.builder, program],
+        env=environment(tmp_path / "home", PACKAGES),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == plain.stdout.splitlines()
+    seen = json.loads(done.stderr.rstrip().rpartition("\n")[2])
+    assert (seen["numba"], seen["misses"], seen["rejections"]) == (False, [], [])
+    assert seen["restored"] == ["stored", "stored.calls", "stored.kinds"]
 
 
 @pytest.mark.parametrize("name", ["linux_aarch64", "windows_x86_64", "macos_x86_64"])

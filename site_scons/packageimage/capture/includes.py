@@ -8,6 +8,7 @@ of the base image and the standard library of the Python ABI; neither is listed.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import os
 import sys
 import sysconfig
@@ -182,6 +183,31 @@ def _imported_files(modules: Mapping[str, ModuleType], imaged: frozenset[str]) -
         ):
             files.add(Path(file).resolve())
     return files
+
+
+def imported_includes(
+    package: str, imported: Iterable[str], modules: Mapping[str, ModuleType]
+) -> list[Include]:
+    """What vouches for the packages that a restored package took values from while it was imported.
+
+    Of an installed one its METADATA, whose path and content name the version; of others the sources
+    that ran.
+    """
+    found: set[Include] = set()
+    distributions = importlib.metadata.packages_distributions()
+    for top in sorted({top_level(name) for name in imported} - BASE_PACKAGES - {package}):
+        base = root_folder(top, modules)
+        if base is None or top in sys.stdlib_module_names:
+            continue
+        names = distributions.get(top, [])
+        described = {
+            describe(top, base, file)
+            for name in names
+            for file in base.glob("*.dist-info/METADATA")
+            if importlib.metadata.Distribution.at(file.parent).metadata["Name"] == name
+        }
+        found |= described or {each for each, _ in source_includes(top, (), modules)}
+    return sorted(found)
 
 
 def _sha256(data: bytes) -> str:

@@ -1,13 +1,20 @@
-"""How modules that an image restores are found, and how Numba's import is noticed."""
+"""How modules that an image may restore are found, and how Numba's import is noticed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+import sys
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from .pause import garbage_collection_paused
+
+
+class Restoring(Protocol):
+    """What a loader asks: `session.Session`."""
+
+    def restored_package(self, name: str) -> Any: ...
+    def ran_from_source(self, module: str, reason: str) -> None: ...
 
 
 class ImageLoader(SourceFileLoader):
@@ -17,14 +24,9 @@ class ImageLoader(SourceFileLoader):
     of a module what its `__pkgimage_init__` raises.
     """
 
-    def __init__(
-        self, name: str, path: str, package: Any, report: Callable[[str, str], None]
-    ) -> None:
-        """`package`: a `restored.RestoredPackage`. `report` is told (module, reason) when the
-        source has to run."""
+    def __init__(self, name: str, path: str, session: Restoring) -> None:
         super().__init__(name, path)
-        self._package = package
-        self._report = report
+        self._session = session
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """importlib's protocol. A function may have been restored before its module is imported."""
@@ -34,34 +36,46 @@ class ImageLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """importlib's protocol. A module that is reloaded runs its source, which may be edited."""
-        from .restored import CannotRestore
-
         name = module.__name__
-        if name == self.name and name not in self._package.values:
+        package = self._session.restored_package(name) if name == self.name else None
+        if package is not None and name not in package.values:
+            from .restored import CannotRestore
+
             try:
                 with garbage_collection_paused():
-                    self._package.run(module)
+                    package.run(module)
             except CannotRestore as error:
-                self._report(name, str(error))
+                self._session.ran_from_source(name, str(error))
             else:
                 return
         super().exec_module(module)
 
 
-def spec_of(
-    name: str, path: Any, package: Any, report: Callable[[str, str], None]
-) -> ModuleSpec | None:
-    """The spec of a restored module; None where the module is not a source file any more."""
-    spec = PathFinder.find_spec(name, path)
-    if spec is None or type(spec.loader) is not SourceFileLoader:
+def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
+    """The spec of a module that may be restored; None where no other finder finds it.
+
+    A module that is no source file runs as its loader runs it, after its image was loaded.
+    """
+    spec = _found_by_others(name, path, session)
+    if spec is None or spec.loader is None:
         return spec
-    spec.loader = ImageLoader(name, spec.loader.path, package, report)
+    if type(spec.loader) is SourceFileLoader:
+        spec.loader = ImageLoader(name, spec.loader.path, session)
+        return spec
+    run = getattr(spec.loader, "exec_module", None)
+    if run is not None:
+
+        def load_and_run(module: ModuleType) -> None:
+            session.restored_package(name)
+            run(module)
+
+        spec.loader.exec_module = load_and_run  # type: ignore[method-assign]
     return spec
 
 
-def spec_of_numba() -> ModuleSpec | None:
+def spec_of_numba(session: Restoring) -> ModuleSpec | None:
     """Numba's spec, by which restored packages learn that its package has run."""
-    spec = PathFinder.find_spec("numba")
+    spec = _found_by_others("numba", None, session)
     if spec is not None and spec.loader is not None:
         run = spec.loader.exec_module
 
@@ -73,3 +87,14 @@ def spec_of_numba() -> ModuleSpec | None:
 
         spec.loader.exec_module = run_and_tell  # type: ignore[method-assign]
     return spec
+
+
+def _found_by_others(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
+    """What importlib would find without `session`: editable installs have finders of their own."""
+    own: Any = session
+    for finder in list(sys.meta_path):
+        if finder is not own:
+            spec = finder.find_spec(name, path)
+            if spec is not None:
+                return spec
+    return None

@@ -99,7 +99,7 @@ def address_of(name: str) -> int | None:
 
 # The lock itself: entering it through Numba broadcasts two events, which takes longer than what is
 # done under it.
-_compiler_lock = global_compiler_lock._lock
+compiler_lock = global_compiler_lock._lock
 _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
 Hook = Callable[..., Any]
 
@@ -517,7 +517,7 @@ class Bridge:
         found = self.find(kind, function, arguments, declared, options, extra)
         if found is None or "cpython" not in found.row["entries"]:
             return None
-        with _compiler_lock:
+        with compiler_lock:
             if arguments in target.overloads:
                 return None
             try:

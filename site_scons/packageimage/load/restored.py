@@ -29,8 +29,11 @@ from .numba_extensions import Extensions, OmittedArg, Unavailable, extensions, l
 from .objects import namespace_of, rebuild
 
 # Held while a dispatcher is given specialisations or Numba's class. Nothing is imported under it
-# but modules of Numba: a thread that waits for it may hold the import lock of any other module.
+# but modules of Numba: a thread that waits for it may hold the import lock of any other module. Who
+# needs Numba's compiler lock too takes that one first, as a thread that compiles and comes upon a
+# dispatcher does.
 _lock = RLock()
+_function_lock = RLock()  # nothing else is waited for under it
 
 _packages: dict[str, RestoredPackage] = {}  # by the names of their modules
 _functions: list[Any] = []  # the dispatchers that Numba does not know yet
@@ -414,7 +417,7 @@ class Function:
 
     def make_py_func(self) -> FunctionType:
         """The Python function; the same one every time."""
-        with _lock:
+        with _function_lock:
             if self.py_func is None:
                 keywords, closure, annotations, attributes = self.parts
                 namespace = namespace_of(self.module)
@@ -696,12 +699,14 @@ def become_numbas(found: Any) -> None:
 
 def numba_is_imported() -> None:
     """Numba is there: put its objects where they belong."""
-    from .numba_bridge import make_numbas
-
     native = loaded()
     if native is not None:
         native.tell_numba(sys.modules["numba"])
-    with _lock:
+    if not (_functions or when_numba_is_imported):
+        return  # it may be the bridge itself that is importing Numba
+    from .numba_bridge import compiler_lock, make_numbas
+
+    with compiler_lock, _lock:
         for call in when_numba_is_imported:
             call()
         when_numba_is_imported.clear()

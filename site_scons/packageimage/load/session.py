@@ -69,18 +69,29 @@ class Session:
     def find_spec(
         self, fullname: str, path: Any = None, target: object = None
     ) -> ModuleSpec | None:
-        """importlib's finder protocol: loads the image of a package that is about to be imported.
+        """importlib's finder protocol: finds what the other finders find, with a loader that asks
+        this session first.
 
-        It finds modules that an image restores, which an image's data fills in the place of their
-        source, and Numba, to learn when it is there.
+        That of packages with images, of modules that an image restores, and of Numba, to learn when
+        it is there. Nothing is loaded here: until Python 3.12 finders are called under the lock of
+        all imports, and another thread may hold Numba's and wait for that one.
         """
         if "." not in fullname and fullname in self._images and fullname not in self._seen:
-            self.load(fullname)
+            return loader.spec_of(fullname, path, self)
         if fullname in self._restored:
-            return loader.spec_of(fullname, path, self._restored[fullname], self._ran_from_source)
-        if fullname == "numba" and self._waiting:
-            return loader.spec_of_numba()
+            return loader.spec_of(fullname, path, self)
+        if fullname == "numba" and self._packages:
+            return loader.spec_of_numba(self)
         return None
+
+    def restored_package(self, name: str) -> Any:
+        """What restores a module that is about to run, None where its source shall run.
+
+        Loads the image of a package that is imported for the first time. Raises as `load` does.
+        """
+        if "." not in name and name in self._images and name not in self._seen:
+            self.load(name)
+        return self._restored.get(name)
 
     # -- loading -------------------------------------------------------------------------------
 
@@ -234,7 +245,7 @@ class Session:
         for image in waiting:
             self._attach(image)
 
-    def _ran_from_source(self, module: str, reason: str) -> None:
+    def ran_from_source(self, module: str, reason: str) -> None:
         """A module that could have been restored was not."""
         log.note("ran from source", module=module, why=reason)
         if self.mode is Mode.STRICT:

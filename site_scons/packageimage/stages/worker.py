@@ -132,7 +132,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     from ..capture import assemble, collect, numba_bridge, store
     from ..capture.captured import digest_of
     from ..capture.earlier import source_parts
-    from ..capture.includes import Dependencies, as_json
+    from ..capture.includes import Dependencies, as_json, imported_includes
     from ..capture.origins import Sources, package_digest
 
     output = Path(request["output"])
@@ -182,6 +182,11 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     required = request["requires"]
     dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
     _check_still_there(dependencies, package)
+    includes = dependencies.includes
+    if data:
+        imported = {name for module in data.modules for name in module.imports}
+        vouching = imported_includes(package, imported, sys.modules)
+        includes = sorted({*includes, *vouching})
     settings = digest_of(
         map(str, [numba_bridge.settings(), dependencies.data_digests, sources.extending()])
     )
@@ -221,7 +226,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         f"{output.name}.capture.bin": table,
         f"{output.name}.capture.json": _json(manifest),
         f"{output.name}.capture.id": f"{id_}\n".encode(),
-        f"{output.name}.includes.json": _json({"includes": as_json(dependencies.includes)}),
+        f"{output.name}.includes.json": _json({"includes": as_json(includes)}),
         f"{output.name}.imported.json": _json({"files": dependencies.watched}),
     }
     for index, bitcode in enumerate(partitions):
