@@ -234,7 +234,10 @@ def test_a_restored_package_runs_without_numba(name, request, tmp_path):
     )
     assert done.stdout.splitlines() == plain.stdout.splitlines()
     seen = json.loads(done.stderr.rstrip().rpartition("\n")[2])
-    assert (seen["numba"], seen["misses"], seen["rejections"]) == (False, [], [])
+    # Sums of narrow integers are another matter on Windows before NumPy 2: Numba compiles those.
+    left = ["stored.calls.of_records"] if name == "windows_x86_64" else []
+    assert (seen["rejections"], [method for method, _ in seen["misses"]]) == ([], left)
+    assert seen["numba"] == bool(left)
     assert seen["restored"] == ["stored", "stored.calls", "stored.kinds"]
 
 

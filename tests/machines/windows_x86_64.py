@@ -83,6 +83,8 @@ def machine() -> Machine:
             **_QUIET,
             "WINEPREFIX": str(_prefix()),
             "PYTHONUTF8": "1",
+            # Wine shows a folder with the sticky bit as one that everybody can write.
+            "PKGIMAGE_TRUST": "anyone",
         },
         drive="Z:",
         separator=";",
