@@ -64,6 +64,10 @@ def everything(*arguments):
     return Case(PACKAGES / "everything", workload, arguments)
 
 
+def stored(*arguments):
+    return Case(PACKAGES / "stored", PACKAGES / "stored_workload.py", arguments)
+
+
 def installed(name):
     (folder,) = importlib.util.find_spec(name).submodule_search_locations
     return Case(Path(folder), EXAMPLES / name / "workload.py")
@@ -143,8 +147,15 @@ def both(base, case):
             Case(EXAMPLES / "kernels/src/kernels", EXAMPLES / "kernels/src/workload.py"),
             id="kernels",
         ),
-        pytest.param(everything("--flags", "debug-level=2,check-bounds=yes"), id="debug"),
-        pytest.param(everything("--flags", "debug-level=1,inline=no"), id="lines"),
+        pytest.param(
+            everything("--flags", "debug-level=2,check-bounds=yes"),
+            id="debug",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            everything("--flags", "debug-level=1,inline=no"), id="lines", marks=pytest.mark.slow
+        ),
+        pytest.param(stored("--restore"), id="restored"),
         pytest.param(installed("stumpy"), id="stumpy", marks=pytest.mark.slow),
     ],
 )

@@ -82,11 +82,14 @@ def held(
     waiting: Callable[[Wait], None] = say,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[None]:
+) -> Iterator[tuple[int, ...]]:
     """Hold the lock `path`, whose folder is there, while the block runs.
 
     about: what is locked, in the words of the user. waiting: called while somebody else holds it,
     after 1 s and then at growing intervals, 5 min at most.
+
+    Gives the descriptors that a child has to inherit for the lock to last as long as it runs, when
+    this process is killed and it is not; none where that can't be.
 
     Raises PackageImageError when there can be no lock: the folder can't be written, or filelock is
     not installed.
@@ -96,7 +99,7 @@ def held(
     try:
         with contextlib.suppress(OSError):  # it is but for the words of those who wait
             _write_owner(owner)
-        yield
+        yield _descriptors(lock)
     finally:
         with contextlib.suppress(OSError):
             owner.unlink()
@@ -157,6 +160,16 @@ def _acquired(
             word = now + silence
         sleep(nap)
         nap = min(nap * 1.5, _LONGEST_NAP)
+
+
+def _descriptors(lock: Any) -> tuple[int, ...]:
+    import filelock
+
+    if sys.platform == "win32" or isinstance(lock, filelock.SoftFileLock):
+        return ()
+    # filelock has no public name for it.
+    descriptor = getattr(getattr(lock, "_context", None), "lock_file_fd", None)
+    return () if descriptor is None else (descriptor,)
 
 
 def _let_go(lock: Any, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import copyreg
 import enum
 import functools
@@ -196,7 +197,10 @@ class Objects:
         """What a `with` leaves behind: a file that is closed, and no other's either."""
         text = isinstance(obj, io.TextIOBase)
         mode = "r" if obj.__class__.__name__ != "BufferedWriter" else "w"
-        args = unnamed(mode if text else f"{mode}b", getattr(obj, "encoding", None))
+        encoding = getattr(obj, "encoding", None)
+        if encoding is not None:
+            encoding = codecs.lookup(encoding).name  # the locale's way to write it is not its name
+        args = unnamed(mode if text else f"{mode}b", encoding)
         return Made(obj=obj, function=self.constructor("closed_file"), args=args)
 
     def _namespace(self, obj: dict[str, object], owner: str) -> Node | None:

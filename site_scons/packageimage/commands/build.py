@@ -110,9 +110,9 @@ def run(args: argparse.Namespace) -> int:
     folder = user_cache_folder(os.environ) / "build" / request.folder_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with held(folder / ".lock", f"the build of {', '.join(request.names)}"):
+        with held(folder / ".lock", f"the build of {', '.join(request.names)}") as lock:
             (folder / "SConstruct").write_text(request.sconstruct(), encoding="utf-8")
-            return _scons(folder, jobs, args.json)
+            return _scons(folder, jobs, args.json, lock)
     except KeyboardInterrupt:
         return 130  # SCons has had the same signal and has ended its children
     except OSError as error:
@@ -286,9 +286,13 @@ class _Said:
     failures: list[str] = field(default_factory=list)
 
 
-def _scons(folder: Path, jobs: int, as_json: bool) -> int:
+def _scons(folder: Path, jobs: int, as_json: bool, lock: tuple[int, ...]) -> int:
     """Run SCons in `folder` and pass on what a user wants to see of its output; with `as_json`
-    that goes to standard error and the outcome, as JSON, to standard output."""
+    that goes to standard error and the outcome, as JSON, to standard output.
+
+    lock: descriptors of the folder's. SCons goes on when this process is killed, and no other one
+    may work here then.
+    """
     library = str(Path(packageimage.__file__).resolve().parents[1])
     path = os.environ.get("PYTHONPATH", "")
     environ = os.environ | {"PYTHONPATH": f"{library}{os.pathsep}{path}" if path else library}
@@ -306,6 +310,7 @@ def _scons(folder: Path, jobs: int, as_json: bool) -> int:
         text=True,
         encoding="utf-8",
         errors="replace",
+        pass_fds=lock,
     ) as child:
         assert child.stdout and child.stderr
         other = threading.Thread(target=_pass_errors, args=(child.stderr, said))
