@@ -190,6 +190,7 @@ class Session:
         return self._check_session
 
     def _open(self, package: str, candidate: Candidate) -> Rejection | None:
+        from ..model.package_data import DataError
         from .image import Image, ImageError
 
         def rejection(kind: RejectionKind, expected: str, found: object) -> Rejection:
@@ -205,6 +206,8 @@ class Session:
         try:
             if not self._restore(image):
                 self._attach(image)
+        except DataError as error:
+            return rejection(RejectionKind.LOAD, "data of a known format", error)
         except (ImageError, UnboundSlot) as error:
             return rejection(RejectionKind.SLOT, "names that this process offers", error)
         return None
