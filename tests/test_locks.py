@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from packageimage import locks
-from packageimage.locks import Owner, Wait, held, host_name, owner_of
+from packageimage.load import machine
+from packageimage.locks import Owner, Wait, held, owner_of
 from packageimage.model.errors import PackageImageError
 
 LIBRARY = Path(__file__).resolve().parents[1] / "site_scons"
@@ -65,7 +66,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
         assert sorted(os.listdir(tmp_path)) == ["lock", "lock.owner"]
         owner = owner_of(tmp_path / "lock")
         assert owner is not None
-        assert (owner.host, owner.pid) == (host_name(), os.getpid())
+        assert (owner.host, owner.pid) == (machine.name(), os.getpid())
         assert abs(owner.since - time.time()) < 60
     assert os.listdir(tmp_path) == []
 

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from packageimage.load import machine
 from packageimage.model.errors import PackageImageError, one_line
 
 OWNER_SUFFIX = ".owner"
@@ -49,7 +50,7 @@ class Owner:
     since: float
 
     def __str__(self) -> str:
-        where = "" if self.host == host_name() else f" on {one_line(self.host)}"
+        where = "" if self.host == machine.name() else f" on {one_line(self.host)}"
         return f"process {self.pid}{where}"
 
 
@@ -65,7 +66,7 @@ class Wait:
     def __str__(self) -> str:
         owner = "another process" if self.owner is None else str(self.owner)
         text = f"{self.about}: waiting for {owner}, for {self.seconds:.0f} s"
-        if self.owner is not None and self.owner.host != host_name():
+        if self.owner is not None and self.owner.host != machine.name():
             text += f"; if it is gone, remove {one_line(self.lock)}"
         return text
 
@@ -114,11 +115,6 @@ def owner_of(path: Path) -> Owner | None:
         return Owner(str(said["host"]), int(said["pid"]), float(said["since"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-
-
-def host_name() -> str:
-    """This machine's name in its network, or nothing."""
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 
 
 def _acquired(
@@ -185,7 +181,7 @@ def _let_go(lock: Any, path: Path) -> None:
 
 
 def _write_owner(path: Path) -> None:
-    owner = Owner(host_name(), os.getpid(), time.time())
+    owner = Owner(machine.name(), os.getpid(), time.time())
     temporary = path.with_name(f"{path.name}.{owner.pid}.tmp")
     temporary.write_text(json.dumps(asdict(owner)), encoding="ascii")
     os.replace(temporary, path)

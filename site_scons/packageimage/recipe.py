@@ -177,6 +177,7 @@ CAPTURE_SUFFIXES = (
     ".capture.id",
 )
 DATA_SUFFIXES = (".thunks.o", ".data.o", ".header")
+WHOLE_PACKAGE = "all"  # in the place of the modules to restore
 # Only where modules are restored: their data, and the object that it becomes.
 PACKAGE_DATA_SUFFIX = ".package.bin"
 PACKAGE_OBJECT_SUFFIX = ".package.o"

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from image_build import PACKAGES, build, run_plain, run_restored
+from image_build import PACKAGES, build, pkgimage, run_plain, run_restored
 from restored_programs import WITHOUT_NUMBA
 
 WORKLOAD = PACKAGES / "stored_workload.py"
@@ -139,6 +139,71 @@ INITIALISED = """
 import stored.opened
 print(stored.opened.calls, stored.opened.lock)
 """
+
+
+def test_what_cannot_be_stored_is_opened_by_pkgimage_init(tmp_path):
+    build(tmp_path, tmp_path / "depot", "stored", WORKLOAD, PACKAGES, "--restore", "stored.opened")
+    plain, seen = both(tmp_path, tmp_path / "depot", INITIALISED)
+    assert plain == "[] None\n"  # it is for restored modules
+    assert seen.output.startswith("[1] <unlocked"), seen.error
+    assert seen.seen["restored"] == ["stored.opened"]
+
+
+CHANGED_LATER = """
+from stored import calls
+print(calls.scaled(1.0), calls.checked(3))
+calls.FACTOR = 5.0
+import numba
+print(calls.scaled(1.0), calls.checked(3))  # as they were compiled
+print(calls.scaled(1j))  # compiled now
+"""
+
+
+def test_a_global_that_was_changed_before_numba_came(tmp_path, depot):
+    plain, seen = both(tmp_path, depot, CHANGED_LATER)
+    assert seen.output == plain, seen.error
+
+
+def test_what_a_caller_has_compiled_is_there_whoever_answers_for_the_caller(tmp_path):
+    """A capture that an earlier one answers gives the bytes of one that is taken anew."""
+    workload = tmp_path / "workload.py"
+    workload.write_text(WORKLOAD.read_text())
+    build(tmp_path, tmp_path / "first", "stored", workload, PACKAGES, "--restore")
+    workload.write_text("# edited\n" + WORKLOAD.read_text())
+    build(tmp_path, tmp_path / "again", "stored", workload, PACKAGES, "--restore")
+    anew = tmp_path / "anew"
+    anew.mkdir()
+    build(anew, anew / "depot", "stored", workload, PACKAGES, "--restore")
+
+    def data(home):
+        (file,) = (home / ".cache/pkgimage/build").glob("*/*.pkgimage/*.package.bin")
+        return file.read_bytes()
+
+    assert data(tmp_path) == data(anew)
+
+
+def test_modules_without_a_source(tmp_path):
+    package = tmp_path / "src" / "making"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import sys, types\nfrom numba import njit\n"
+        "sys.modules[__name__ + '.made'] = types.ModuleType(__name__ + '.made')\n"
+        "@njit\ndef f(x):\n    return x + 1\n"
+    )
+    workload = tmp_path / "workload.py"
+    workload.write_text("import making; making.f(1)\n")
+    depot = tmp_path / "depot"
+    build(tmp_path, depot, "making", workload, package.parent, "--restore")
+    program = tmp_path / "program.py"
+    program.write_text("import making; print(making.f(1))\n")
+    seen = run_restored(tmp_path, depot, program, package.parent)
+    assert (seen.output, seen.seen["restored"]) == ("2\n", ["making"])
+    refused = pkgimage(
+        tmp_path, "build", "making", "--path", str(package.parent), "--workload", str(workload),
+        "--depot", str(depot), "--restore", "making.made",
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "found making.made, which has none: leave it out" in refused.stderr
 
 
 def test_restoring_can_be_switched_off(tmp_path, depot):

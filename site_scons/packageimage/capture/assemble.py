@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import llvmlite.binding as llvm
@@ -135,17 +135,22 @@ def _resolve_recursion(module: llvm.ModuleRef) -> None:
         module.link_in(llvm.parse_assembly("".join(lines)))
 
 
+def positions(parts: Iterable[Partition]) -> dict[str, tuple[int, int]]:
+    """Where the loader finds each entry: its partition, and its place in that one's table."""
+    return {
+        symbol: (index, place)
+        for index, part in enumerate(parts)
+        for place, symbol in enumerate(sorted(part.entries))
+    }
+
+
 def method_table(methods: Mapping[str, CapturedMethod], parts: list[Partition]) -> bytes:
     """u64 length of the JSON, the JSON, the byte strings.
 
     The JSON holds few containers, because what it holds is read in every process: `methods` maps a
     key to the byte string with its row, `blobs` lists the byte strings' ends.
     """
-    position = {
-        symbol: [index, place]
-        for index, part in enumerate(parts)
-        for place, symbol in enumerate(sorted(part.entries))
-    }
+    position = positions(parts)
     blobs = Blobs()
     rows = {}
     for key in sorted(methods):

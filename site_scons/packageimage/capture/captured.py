@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..model.type_spec import Spec
+
 
 @dataclass(frozen=True, order=True)
 class Omission:
@@ -44,6 +46,9 @@ class CapturedMethod:
     unit: see `partitions`. modules: whose functions were compiled in. causes: keys of the methods
     that compiling this one compiles as well; omits: those that then can't be kept. root: of methods
     that call each other in a circle, the one that was asked for first; their code depends on it.
+    function: names the compiled function with its options (`method_key.function_key`), "" for what
+    is no function's specialisation. specs: of its arguments (`model.type_spec`), None where one has
+    none.
     """
 
     key: str
@@ -60,6 +65,8 @@ class CapturedMethod:
     omits: tuple[Omission, ...] = ()
     root: str = ""
     origins: tuple[Origin, ...] = ()
+    function: str = ""
+    specs: tuple[Spec, ...] | None = None
 
     @property
     def libraries(self) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..model.method_key import function_key
 from . import numba_bridge as bridge
 from .captured import Blobs, CapturedMethod, Omission, closure
+from .numba_dispatchers import specs_of
 from .origins import outermost
 from .symbols import CanonicalNames, Library
 
@@ -147,6 +149,7 @@ class _Collector:
         # Of a circle, the method that was compiled first knows nothing of the last but its name.
         parts = [part for other in circle for part in self.kept[other].core.with_callees()]
         causes, omits = self._caused(method)
+        is_function = method.kind == "function"
         linkable = {symbol for symbol in (row["symbol"], row["generator"]) if symbol}
         return CapturedMethod(
             key=key,
@@ -166,6 +169,8 @@ class _Collector:
             root=max(circle, key=self._order) if len(circle) > 1 else "",
             omits=tuple(sorted(omits)),
             origins=tuple(sorted(set().union(*(part.origins for part in parts)))),
+            function=function_key(method.function, method.options) if is_function else "",
+            specs=specs_of(method.argument_types) if is_function else None,
         )
 
     def _circles(self) -> dict[str, list[str]]:

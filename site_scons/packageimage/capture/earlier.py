@@ -62,6 +62,7 @@ class EarlierCapture:
         self.slots = _Cells(self.slot_names, cell)
         self.methods: Mapping[str, CapturedMethod] = stored.methods
         self.globals_seen: dict[tuple[str, str, str], object] = {}
+        self.settled: set[str] = set()
         self._rows: dict[str, dict[str, Any] | None] = {}
         self._engine: Any = None
 

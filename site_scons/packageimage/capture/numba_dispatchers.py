@@ -22,6 +22,7 @@ from ..model import package_data
 from ..model.method_key import (
     Unkeyable,
     dispatcher_options,
+    function_key,
     key_of,
     lives_in_its_module,
 )
@@ -140,17 +141,19 @@ class FunctionTable:
         signature = found._compiler.pysig
         names = tuple(signature.parameters)
         takes_rest = any(p.kind == p.VAR_POSITIONAL for p in signature.parameters.values())
-        declared = []
+        declared, early = [], set()
         for args, return_type in self._declared[id(found)]:
             key, with_return = _captured_key(found, args, return_type, methods)
             declared.append((args, return_type if key and with_return else None))
-        rows = []
-        for args, result in found.overloads.items():
-            key, _ = _captured_key(found, args, result.signature.return_type, methods)
-            specs = tuple(map(spec_of_type, args))
-            early = any(args == known for known, _ in self._declared[id(found)])
-            row = _row(methods[key], position, early) if key else None
-            rows.append((None if None in specs else specs, row))
+            early.add(key)
+        # Not by what this dispatcher has compiled: what an earlier capture answered for a caller
+        # has compiled nothing.
+        own = function_key(function, dispatcher_options(found))
+        rows = [
+            (method.specs, _row(method, position, key in early), key, key in early)
+            for key, method in sorted(methods.items())
+            if method.function == own
+        ]
         body = (
             marshalled([function.__code__], with_file=False),
             dict(found.targetoptions),
@@ -197,7 +200,8 @@ def _row(
     row = method.row
     init = [tuple(item) for item in row["init"]]
     if (
-        "cpython" not in method.roles
+        method.specs is None
+        or "cpython" not in method.roles
         or row["environment"] is None
         or any(item != numba_bridge.THREAD_INIT for item in init)
         or any(name.startswith(_NUMBAS_REFERENCES) for name in row["references"])
@@ -217,6 +221,12 @@ def _row(
         row["qualname"],
         row["module"],
     )
+
+
+def specs_of(kinds: Iterable[Any]) -> tuple[Spec, ...] | None:
+    """The specs of a call's arguments, None where one has none."""
+    specs = tuple(map(spec_of_type, kinds))
+    return None if None in specs else specs
 
 
 def spec_of_type(kind: Any) -> Spec | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from .captured import Blobs, CapturedMethod, Omission, Origin, with_blobs
 
-FORMAT = 1
+FORMAT = 2
 _BYTES = ("blobs", "libraries", "partitions")
 
 
@@ -140,7 +140,14 @@ def _method(key: str, fields: dict[str, Any], blobs: list[bytes]) -> CapturedMet
         omits=tuple(Omission(**row) for row in fields["omits"]),
         root=fields["root"],
         origins=tuple(Origin(**row) for row in fields["origins"]),
+        function=fields["function"],
+        specs=_spec(fields["specs"]),
     )
+
+
+def _spec(value: Any) -> Any:
+    """A spec, or a tuple of them, after JSON has made lists of its tuples."""
+    return tuple(map(_spec, value)) if isinstance(value, list) else value
 
 
 def _cut(data: bytes, lengths: list[int]) -> list[bytes]:

@@ -27,6 +27,7 @@ from packageimage.model.cpu_targets import help_text
 from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.flags import flags_from_environment
 from packageimage.model.platform import Platform, host_platform, platforms_named
+from packageimage.recipe import WHOLE_PACKAGE
 from packageimage.status_line import StatusLine
 
 # What the build says for this command alone, each at the start of a line.
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--restore",
         action="append",
         nargs="?",
-        const="all",
+        const=WHOLE_PACKAGE,
         default=[],
         metavar="MODULE",
         help="keep what the module, or without a name each module, holds after its import; its "
@@ -177,7 +178,7 @@ class Request:
 
     @property
     def _restore(self) -> bool | list[str]:
-        return True if "all" in self.restore else list(self.restore)
+        return True if WHOLE_PACKAGE in self.restore else list(self.restore)
 
     def sconstruct(self) -> str:
         lines = [

@@ -75,6 +75,7 @@ class Image:
         self._methods: dict[str, int] | None = None
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
+        self.settled: set[str] = set()
         if table.methods_size < 8:
             raise ImageError("its method table is cut off")
 

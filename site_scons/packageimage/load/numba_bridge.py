@@ -137,12 +137,14 @@ class MethodSource(Protocol):
     """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
 
     group: of methods that share a code library; all other indices are the source's own, and stand
-    in its rows. See `Image` for the rest.
+    in its rows. settled: keys of methods that have been taken already, with the globals of then.
+    See `Image` for the rest.
     """
 
     package: str
     slots: Any
     globals_seen: dict[tuple[str, str, str], object]
+    settled: set[str]
 
     @property
     def slot_names(self) -> tuple[str, ...]: ...
@@ -231,7 +233,9 @@ def make_numbas(found: Any, function: Any) -> None:
     its `load.restored.Function`. What its decorator would have compiled is asked for again; the
     bridge answers.
     """
-    _, options, caches, declared, declared_locals, may_compile, _ = function.body
+    _, options, caches, declared, declared_locals, may_compile, methods = function.body
+    # Those were compiled while the package was imported, with the globals of then.
+    function.package.image.settled.update(key for _, _, key, early in methods if early)
     found._clear()
     found.__class__ = CPUDispatcher
     CPUDispatcher.__init__(
@@ -314,7 +318,7 @@ class Bridge:
         if image is None or row is None:
             return None
         found = Found(image, row)
-        changed = self.changed_global(found)
+        changed = None if key in image.settled else self.changed_global(found)
         if changed is not None:
             self._report(f"{row['module']}.{row['qualname']}", changed)
             return None

@@ -410,7 +410,9 @@ class Function:
     @property
     def body(self) -> Any:
         """(code, options, whether it caches, declared signatures, locals, whether it may compile,
-        methods), see `capture.functions`."""
+        methods); of each method the specs of its arguments, what `RestoredPackage.install` takes,
+        its key, and whether it was compiled while the package was imported
+        (`capture.numba_dispatchers`)."""
         if self._body is None:
             self._body = marshal.loads(self.head[5])
         return self._body
@@ -632,11 +634,12 @@ def _install(found: Any, function: Function, native: Extensions) -> None:
     package = function.package
     installed: list[tuple[Any, Any]] = []
     name = function.head[0]
-    for specs, row in function.body[6]:
+    for specs, row, key, _ in function.body[6]:
         compiled = None
-        if row is not None and specs is not None:
+        if row is not None:
             try:
                 compiled = package.install(row, native, name)
+                package.image.settled.add(key)
             except CannotInstall as error:
                 package.report(f"{function.module}.{function.head[1]}", str(error))
             except NeedsNumba:

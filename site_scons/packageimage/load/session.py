@@ -246,7 +246,12 @@ class Session:
         log.note("numba imported")
         waiting, self._waiting = self._waiting, []
         for image in waiting:
-            self._attach(image)
+            try:
+                self._attach(image)
+            except UnboundSlot as error:  # Numba offers less than its extension modules do
+                kind, expected = RejectionKind.SLOT, "names that this process offers"
+                path = str(image.path)
+                self.rejections.append(Rejection(kind, image.package, path, expected, str(error)))
 
     def ran_from_source(self, module: str, reason: str) -> None:
         """A module that could have been restored was not."""

@@ -256,6 +256,11 @@ def key_of(
     return short_digest("\n".join((kind, text, options, extra, signature)).encode())
 
 
+def function_key(function: types.FunctionType, options: str) -> str:
+    """What all specialisations of a function with these options share. Raises Unkeyable."""
+    return short_digest(f"{function_text(function)}\n{options}".encode())
+
+
 def _named_text(what: str, value: object, depth: int) -> str:
     try:
         return value_text(value, depth + 1)

@@ -25,7 +25,7 @@ from packageimage.model.platform import (
     platforms_named,
 )
 from packageimage.model.record import Record
-from packageimage.recipe import partitions_for
+from packageimage.recipe import WHOLE_PACKAGE, partitions_for
 from packageimage.scons.toolchain import toolchain
 from packageimage.sources import PackageSource, count_functions, installed_package, package_at
 
@@ -140,9 +140,6 @@ def _each(env: Any, value: Any, variable: str) -> list[str]:
             f"{variable}: expected a text or a list of texts, found {one_line(repr(value))}"
         )
     return values
-
-
-WHOLE_PACKAGE = "all"
 
 
 def _restore(value: Any, package: PackageSource) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from typing import Any
 
 from ..model.errors import PackageImageError
 from ..model.flags import CacheFlags, parse_flags
+from ..recipe import WHOLE_PACKAGE
 
 MANIFEST_FORMAT = 2  # stages.manifest reads it
 EXIT_USER_ERROR = 2
@@ -55,8 +56,6 @@ PREFERENCES = (
     "NUMBA_LLVM_REFPRUNE_PASS",
 )
 
-
-WHOLE_PACKAGE = "all"
 
 # Modules in the order in which their sources came to their end, and by module those of its package
 # that its source led to.
@@ -181,12 +180,12 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     section = _data_section(functions, data, collected.methods, parts) if data else []
     required = request["requires"]
     dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
-    _check_still_there(dependencies, package)
     includes = dependencies.includes
     if data:
         imported = {name for module in data.modules for name in module.imports}
         vouching = imported_includes(package, imported, sys.modules)
         includes = sorted({*includes, *vouching})
+    _check_still_there(includes, dependencies, package)
     settings = digest_of(
         map(str, [numba_bridge.settings(), dependencies.data_digests, sources.extending()])
     )
@@ -266,35 +265,35 @@ def _serialise_modules(package: str, wanted: list[str]) -> tuple[Any, Any]:
     """
     from ..capture import data, numba_dispatchers
 
-    if WHOLE_PACKAGE in wanted:
-        names = [n for n in sys.modules if n == package or n.startswith(f"{package}.")]
-    else:
-        names = list(dict.fromkeys(wanted))
-        for name in names:
-            if name not in sys.modules:
-                _import_module(name)
+    for name in wanted:
+        if name != WHOLE_PACKAGE and name not in sys.modules:
+            _import_module(name)
     # Modules stand in sys.modules in the order in which their imports began; a module is finished
-    # after those that it imports.
-    order = sorted(names, key=_finished.index)
+    # after those that it imports. Of those without a source there is none to spare.
+    own = list(dict.fromkeys(name for name in _finished if name.partition(".")[0] == package))
+    order = [n for n in own if n in sys.modules and (WHOLE_PACKAGE in wanted or n in wanted)]
+    for name in wanted:
+        if name not in (WHOLE_PACKAGE, *order):
+            raise PackageImageError(
+                f"expected modules with a Python source to restore, found {name}, which has none: "
+                "leave it out"
+            )
     functions = numba_dispatchers.FunctionTable(order)
     found = data.serialise(
         [sys.modules[name] for name in order],
         functions.special,
         led_to=_led_to,
-        finished=[name for name in _finished if name.partition(".")[0] == package],
+        finished=own,
     )
     return functions, found
 
 
 def _data_section(functions: Any, data: Any, methods: Any, parts: Any) -> list[Any]:
     """The data section (model.package_data) as byte strings that follow each other."""
+    from ..capture import assemble
     from ..model import package_data
 
-    position = {
-        symbol: (index, place)
-        for index, part in enumerate(parts)
-        for place, symbol in enumerate(sorted(part.entries))
-    }
+    position = assemble.positions(parts)
     modules = [
         (
             module.name, module.imports, module.absent, module.lazy, module.pickle, module.buffers,
@@ -364,7 +363,7 @@ class _Declarations(list[tuple[str, str]]):
             _declared.setdefault(path, Path(path).read_bytes())
 
 
-def _check_still_there(dependencies: Any, package: str) -> None:
+def _check_still_there(includes: Any, dependencies: Any, package: str) -> None:
     """Raises Edited when what the capture is said to be made of is not what was read.
 
     An image would be said to fit sources that it was not made from.
@@ -372,7 +371,7 @@ def _check_still_there(dependencies: Any, package: str) -> None:
     from ..capture.includes import root_folder
 
     known = _sources | _declared
-    stated = [(i.root, i.path, i.sha256) for i in dependencies.includes]
+    stated = [(i.root, i.path, i.sha256) for i in includes]
     stated += [(package, row["path"], row["sha256"]) for row in dependencies.watched]
     for root, name, digest in stated:
         path = os.path.realpath((root_folder(root, sys.modules) or Path()) / name)

@@ -77,6 +77,17 @@ def of_dates(a, b):
 
 
 @njit
+def inner(x):
+    """Compiled because `outer` calls it."""
+    return x - 1
+
+
+@njit
+def outer(x):
+    return inner(x) * 2
+
+
+@njit
 def of_nothing():
     return 7
 
