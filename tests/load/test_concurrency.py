@@ -187,7 +187,7 @@ def test_threads_on_restored_functions(home, restoring, tmp_path, imports):
         seen = run(home, restoring, tmp_path, RESTORED_THREADS, imports)
         assert (seen["wrong"], seen["misses"]) == ([], [])
         assert seen["numba"] == (imports == "numba")
-        own = "numba.core.registry" if seen["numba"] else "packageimage.load.restored"
+        own = "numba.core.registry" if seen["numba"] else "packageimage.load.dispatchers"
         assert seen["class"] == own
 
 

@@ -231,7 +231,7 @@ def test_an_edited_source_runs(tmp_path, depot):
 def test_attributes_of_numbas_dispatchers():
     """Those that import Numba are those that only Numba can give."""
     from numba import njit
-    from packageimage.load.restored import _OF_FUNCTION, NUMBAS_ATTRIBUTES
+    from packageimage.load.dispatchers import _OF_FUNCTION, NUMBAS_ATTRIBUTES
 
     found = njit(lambda x: x)
     names = {*dir(type(found)), *vars(found)} - {*dir(object)}

@@ -123,7 +123,7 @@ class FunctionTable:
         methods: Mapping[str, CapturedMethod],
         position: Callable[[str], Entry],
     ) -> bytes:
-        """The functions of a module, see `load.restored.Function`.
+        """The functions of a module, see `load.dispatchers.Function`.
 
         `position` gives the place of an entry's symbol.
         """

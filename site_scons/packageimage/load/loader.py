@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
 from typing import Any, Protocol
@@ -62,31 +63,44 @@ def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
     if type(spec.loader) is SourceFileLoader:
         spec.loader = ImageLoader(name, spec.loader.path, session)
         return spec
-    run = getattr(spec.loader, "exec_module", None)
-    if run is not None:
-
-        def load_and_run(module: ModuleType) -> None:
-            session.restored_package(name)
-            run(module)
-
-        spec.loader.exec_module = load_and_run  # type: ignore[method-assign]
+    around_run(spec, before=lambda: session.restored_package(name))
     return spec
 
 
 def spec_of_numba(session: Restoring) -> ModuleSpec | None:
     """Numba's spec, by which restored packages learn that its package has run."""
     spec = _found_by_others("numba", None, session)
-    if spec is not None and spec.loader is not None:
-        run = spec.loader.exec_module
-
-        def run_and_tell(module: ModuleType) -> None:
-            from .restored import numba_is_imported
-
-            run(module)
-            numba_is_imported()
-
-        spec.loader.exec_module = run_and_tell  # type: ignore[method-assign]
+    if spec is not None:
+        around_run(spec, after=_numba_has_run)
     return spec
+
+
+def _numba_has_run() -> None:
+    from .dispatchers import numba_is_imported
+
+    numba_is_imported()
+
+
+def _nothing() -> None:
+    """What is done where nothing is to be done."""
+
+
+def around_run(
+    spec: ModuleSpec,
+    before: Callable[[], object] = _nothing,
+    after: Callable[[], object] = _nothing,
+) -> None:
+    """Have something done when a module runs, before it and when it has come to its end."""
+    run = getattr(spec.loader, "exec_module", None)
+    if run is None:
+        return
+
+    def run_module(module: ModuleType) -> None:
+        before()
+        run(module)
+        after()
+
+    spec.loader.exec_module = run_module  # type: ignore[union-attr, method-assign]
 
 
 def _found_by_others(name: str, path: Any, session: Restoring) -> ModuleSpec | None:

@@ -230,7 +230,7 @@ def make_numbas(found: Any, function: Any) -> None:
     """Make a restored dispatcher the one that its source would have made.
 
     It stays the same object and is given Numba's class, which has the same C base. `function` is
-    its `load.restored.Function`. What its decorator would have compiled is asked for again; the
+    its `load.dispatchers.Function`. What its decorator would have compiled is asked for again; the
     bridge answers.
     """
     _, options, caches, declared, declared_locals, may_compile, methods = function.body

@@ -1,56 +1,31 @@
-"""Restored packages: modules whose source does not run, and functions that run without Numba.
+"""Restored packages: modules whose source does not run.
 
-A restored function is Numba's own C dispatcher (`numba_extensions`) with the specialisations of the
-image, which it gets when it is first called. What the image has no code for, and all else that only
-Numba can do (inspecting, pickling, being compiled into other code), imports Numba and makes it the
-dispatcher that the source would have made: the same object with Numba's class.
+What they hold comes from the data of an image (`objects`), their compiled functions from its code
+(`dispatchers`).
 """
 
 from __future__ import annotations
 
-import _imp
 import importlib
 import marshal
-import os
 import sys
-from _thread import RLock  # `threading` takes 0.4 ms
+from _thread import RLock
 from collections.abc import Callable
 from importlib.machinery import PathFinder
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ..model.package_data import PackageData, RestoredModule, decode
-from ..model.type_spec import Undecided, select
-from . import log, slots
-from .argument_types import spec_of
+from . import dispatchers, lazy, log, slots
 from .constants import loads
+from .dispatchers import CannotInstall, Function, NeedsNumba
 from .image import Image
-from .numba_extensions import Extensions, OmittedArg, Unavailable, extensions, loaded
-from .objects import namespace_of, rebuild
-
-# Held while a dispatcher is given specialisations or Numba's class. Nothing is imported under it
-# but modules of Numba: a thread that waits for it may hold the import lock of any other module. Who
-# needs Numba's compiler lock too takes that one first, as a thread that compiles and comes upon a
-# dispatcher does.
-_lock = RLock()
-_function_lock = RLock()  # nothing else is waited for under it
-
-_packages: dict[str, RestoredPackage] = {}  # by the names of their modules
-_functions: list[Any] = []  # the dispatchers that Numba does not know yet
-_kept: list[Any] = []
-when_numba_is_imported: list[Callable[[], None]] = []
+from .numba_extensions import Extensions, Unavailable
+from .objects import rebuild
 
 
 class CannotRestore(Exception):
     """A module's source has to run after all; the message says why."""
-
-
-class CannotInstall(Exception):
-    """A specialisation needs Numba in this process; the message says why."""
-
-
-class NeedsNumba(Exception):
-    """A specialisation has to be asked for through Numba, which answers from the image."""
 
 
 class RestoredPackage:
@@ -65,14 +40,13 @@ class RestoredPackage:
         self.modules = {module.name: module for module in self.data.modules}
         self.shared: dict[str, list[Any]] = {}
         self.values: dict[str, dict[str, Any]] = {}  # what each module held when it was restored
-        self.lazy: dict[str, dict[str, Lazy]] = {}
         self.answered = 0
         self.waiting: list[tuple[Any, Function]] = []  # dispatchers that will be Numba's own
         self._heads: dict[str, list[Any]] = {}
         self._environments: dict[str, Any] = {}
         self._same: dict[tuple[str, str, str], Any] = {}
         self._threads = False
-        _packages.update(dict.fromkeys(self.modules, self))
+        self._lock = RLock()  # nothing else is waited for under it
 
     def start(self, native: Extensions) -> bool:
         """Fill the slots that wait for no method; whether that can be done without Numba.
@@ -102,7 +76,7 @@ class RestoredPackage:
             data = self.image.data
             start, size = record.pickle
             self.shared[name] = rebuild(
-                namespace, name, data[start : start + size], self._buffers(record), _special,
+                namespace, name, data[start : start + size], self._buffers(record), self._special,
                 self._shared_of,
             )  # fmt: skip
             self._finish_dispatchers()
@@ -113,9 +87,8 @@ class RestoredPackage:
             if isinstance(error, CannotRestore):
                 raise
             raise CannotRestore(f"{type(error).__name__}: {error}") from error
-        if record.lazy:
-            self._put_lazy(record, namespace)
         self.values[name] = dict(namespace)
+        self._put_lazy(record, namespace)
         log.note("restored", module=name)
         initialise = namespace.get("__pkgimage_init__")
         if initialise is not None:
@@ -144,14 +117,11 @@ class RestoredPackage:
             raise CannotRestore(f"module {module} ran from its source") from None
 
     def _put_lazy(self, record: RestoredModule, namespace: dict[str, Any]) -> None:
-        numba_is_here = native_extensions() is None
+        kept = self.values[record.name]
         for name, module, qualname in record.lazy:
-            lazy = Lazy(module, qualname)
-            if numba_is_here:
-                namespace[name] = lazy._resolve()
-            else:
-                namespace[name] = lazy
-                self.lazy.setdefault(record.name, {})[name] = lazy
+            lazy.put(namespace, kept, name, lazy.Lazy(module, qualname))
+        if record.lazy and dispatchers.native_extensions() is None:
+            lazy.resolve_all()
 
     def _finish_dispatchers(self) -> None:
         """Dispatchers that were made while Numba is there: now they have all their parts."""
@@ -163,10 +133,20 @@ class RestoredPackage:
                 make_numbas(found, function)
             self.waiting.clear()
 
+    def _special(self, first: Any, *rest: Any) -> Any:
+        """What a pickle calls for what only the loader understands: a dispatcher, its function, or
+        (dispatcher, parts) to be set."""
+        if type(first) is str and first == "dispatcher":
+            module, index, defaults = rest
+            return dispatchers.make(Function(self, module, self._head(module, index), defaults))
+        if type(first) is str and first == "py_func":
+            return dispatchers.py_func_of(*rest)
+        return dispatchers.set_parts(first, *rest)
+
     # -- functions -----------------------------------------------------------------------------
 
-    def head(self, module: str, index: int) -> Any:
-        """What the table says of a function: see `dispatcher`."""
+    def _head(self, module: str, index: int) -> Any:
+        """What the table says of a function: see `dispatchers.Function`."""
         if module not in self._heads:
             start, size = self.modules[module].functions
             self._heads[module] = marshal.loads(self.image.data[start : start + size])
@@ -203,11 +183,14 @@ class RestoredPackage:
         environment = native.functions.Environment(namespace)
         if constants is not None:
             environment.consts.extend(loads(constants))
-        # Another thread may have been quicker; code and wrapper must see the same one.
-        environment = self._environments.setdefault(slot, environment)
         index = self.image.slot_index.get(slot)
-        if index is not None:
-            self.image.slots[index] = id(environment)
+        with self._lock:
+            # Another thread may have been quicker; code and wrapper must see the same one. Known
+            # comes after filled: who sees that it is known goes on to run the code.
+            if slot not in self._environments:
+                if index is not None:
+                    self.image.slots[index] = id(environment)
+                self._environments[slot] = environment
 
     def _fill_reference(self, slot: str) -> None:
         index = self.image.slot_index.get(slot)
@@ -292,456 +275,11 @@ def _is_constant(value: object) -> bool:
     kind = type(value)
     return (
         isinstance(value, _CONSTANTS)
-        or kind is _class
-        or kind is Lazy
+        or dispatchers.is_restored(kind)
+        or kind is lazy.Lazy
         or (kind.__name__ == "ufunc" and kind.__module__ == "numpy")
     )
 
 
 def _is_of_numba(module: str) -> bool:
     return module.partition(".")[0] in ("numba", "llvmlite")
-
-
-def _special(first: Any, *rest: Any) -> Any:
-    """What a pickle calls for what only this module understands: a dispatcher, its function, or
-    (dispatcher, parts) to be set."""
-    if type(first) is str and first == "dispatcher":
-        return dispatcher(*rest)
-    if type(first) is str and first == "py_func":
-        return py_func_of(*rest)
-    return set_parts(first, *rest)
-
-
-class Lazy:
-    """A global of a restored module that is an object of Numba, until Numba is imported.
-
-    Whatever is asked of it is asked of that object, which takes importing Numba; that also puts the
-    object itself in the place of this one.
-    """
-
-    __slots__ = ("_module", "_qualname")
-
-    def __init__(self, module: str, qualname: str) -> None:
-        object.__setattr__(self, "_module", module)
-        object.__setattr__(self, "_qualname", qualname)
-
-    def _resolve(self) -> Any:
-        found: Any = importlib.import_module(self._module)
-        for part in filter(None, self._qualname.split(".")):
-            found = getattr(found, part)
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._resolve(), name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        setattr(self._resolve(), name, value)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._resolve()(*args, **kwargs)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._resolve()[key]
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self._resolve() == (other._resolve() if isinstance(other, Lazy) else other))
-
-    def __hash__(self) -> int:
-        return hash(self._resolve())
-
-    def __repr__(self) -> str:
-        return repr(self._resolve())
-
-    def __str__(self) -> str:
-        return str(self._resolve())
-
-    def __dir__(self) -> list[str]:
-        return dir(self._resolve())
-
-    def __iter__(self) -> Any:
-        return iter(self._resolve())
-
-    def __or__(self, other: Any) -> Any:
-        return self._resolve() | other
-
-    def __instancecheck__(self, instance: object) -> bool:
-        return isinstance(instance, self._resolve())
-
-    def __subclasscheck__(self, subclass: type) -> bool:
-        return issubclass(subclass, self._resolve())
-
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (self._resolve(),)
-
-    def __reduce__(self) -> Any:
-        return _resolved, (self._module, self._qualname)
-
-
-def _resolved(module: str, qualname: str) -> Any:
-    return Lazy(module, qualname)._resolve()
-
-
-# -- dispatchers ---------------------------------------------------------------------------------
-
-
-class Function:
-    """One dispatcher's part of the image.
-
-    head: (name, qualname, names of arguments, whether the last takes the rest, whether object mode
-    may serve, body); the body is marshal's bytes, read when something of it is wanted.
-    """
-
-    __slots__ = (
-        "_body", "converted", "defaults", "head", "installed", "module", "package", "parts",
-        "py_func",
-    )  # fmt: skip
-
-    def __init__(self, package: RestoredPackage, module: str, head: Any, defaults: Any) -> None:
-        self.package = package
-        self.module = module
-        self.head = head
-        self.defaults = defaults
-        self.installed: list[tuple[Any, Any]] | None = None
-        self.converted: set[tuple[Any, ...]] = set()  # types that are served after conversion
-        self.parts: tuple[Any, ...] = (None, None, None, None)
-        self.py_func: Any = None
-        self._body: Any = None
-
-    @property
-    def body(self) -> Any:
-        """(code, options, whether it caches, declared signatures, locals, whether it may compile,
-        methods); of each method the specs of its arguments, what `RestoredPackage.install` takes,
-        its key, and whether it was compiled while the package was imported
-        (`capture.numba_dispatchers`)."""
-        if self._body is None:
-            self._body = marshal.loads(self.head[5])
-        return self._body
-
-    def make_py_func(self) -> FunctionType:
-        """The Python function; the same one every time."""
-        with _function_lock:
-            if self.py_func is None:
-                keywords, closure, annotations, attributes = self.parts
-                namespace = namespace_of(self.module)
-                (code,) = marshal.loads(self.body[0])
-                if "__file__" in namespace:
-                    _imp._fix_co_filename(code, namespace["__file__"])  # type: ignore[attr-defined]
-                made = FunctionType(code, namespace, self.head[0], self.defaults, closure)
-                made.__qualname__ = self.head[1]
-                made.__module__ = self.module
-                made.__kwdefaults__ = keywords
-                if annotations:
-                    made.__annotations__ = annotations
-                if attributes:
-                    vars(made).update(attributes)
-                self.py_func = made
-            return self.py_func  # type: ignore[no-any-return]
-
-
-def dispatcher(module: str, index: int, defaults: tuple[Any, ...] | None) -> Any:
-    """What a pickle calls for a dispatcher; `set_parts` may follow."""
-    package = _packages[module]
-    function = Function(package, module, package.head(module, index), defaults)
-    native = native_extensions()
-    if native is not None:
-        return _dispatcher_class(native)(function)
-    from .numba_bridge import new_dispatcher
-
-    found = new_dispatcher()
-    found._pkgimage_function = function
-    package.waiting.append((found, function))
-    return found
-
-
-def set_parts(found: Any, parts: tuple[Any, ...]) -> None:
-    """The rest of a dispatcher, which may refer to itself: its function's keywords' defaults,
-    closure, annotations and attributes, and the function itself where it has another name."""
-    function = vars(found).get("_pkgimage_function")
-    if function is None:
-        raise CannotRestore("Numba was imported in the middle of restoring")
-    *function.parts, py_func = parts
-    if py_func is not None:
-        function.py_func = py_func
-
-
-def py_func_of(found: Any) -> Any:
-    """The function that a dispatcher was made of."""
-    function = vars(found).get("_pkgimage_function")
-    return found.py_func if function is None else function.make_py_func()
-
-
-_class: Any = None
-
-
-def _dispatcher_class(native: Extensions) -> Any:
-    """The class of restored dispatchers, whose base is known only now."""
-    global _class
-    if _class is None:
-        _class = _make_class(native)
-    return _class
-
-
-# Attributes that a dispatcher has of its function, which need no Numba.
-_OF_FUNCTION = frozenset(
-    {
-        "__annotations__", "__closure__", "__code__", "__defaults__", "__globals__",
-        "__kwdefaults__", "__name__", "__qualname__", "__wrapped__", "doc", "func_code", "py_func",
-    }
-)  # fmt: skip
-
-
-def _make_class(native: Extensions) -> Any:
-    base: Any = native.dispatcher.Dispatcher
-    initialise = base.__init__
-    type_manager = native.type_manager
-
-    class CPUDispatcher(base):  # type: ignore[misc]
-        """What stands for Numba's class of this name until Numba is imported."""
-
-        __numba__ = "py_func"
-        _pkgimage_function: Any
-
-        def __init__(self, function: Function) -> None:
-            _, _, argument_names, takes_rest, falls_back, _ = function.head
-            initialise(
-                self, type_manager, len(argument_names), True, argument_names,
-                tuple(map(OmittedArg, function.defaults or ())), falls_back, takes_rest, False,
-            )  # fmt: skip
-            self._pkgimage_function = function
-            self.__module__ = function.module
-            _functions.append(self)
-
-        @property
-        def __doc__(self) -> str | None:  # type: ignore[override]
-            return self._pkgimage_function.make_py_func().__doc__  # type: ignore[no-any-return]
-
-        def __getattr__(self, name: str) -> Any:
-            function = vars(self).get("_pkgimage_function")
-            if function is None:
-                raise AttributeError(name)
-            if name == "targetoptions":
-                return dict(function.body[1])
-            py_func = function.make_py_func()
-            if name in _OF_FUNCTION:
-                if name in ("py_func", "__wrapped__"):
-                    return py_func
-                if name == "doc":
-                    return py_func.__doc__
-                return getattr(py_func, "__code__" if name == "func_code" else name)
-            if name in vars(py_func):
-                return vars(py_func)[name]
-            if name in NUMBAS_ATTRIBUTES:
-                become_numbas(self)
-                return getattr(self, name)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-        def __dir__(self) -> list[str]:
-            become_numbas(self)
-            return dir(self)
-
-        def __get__(self, instance: object, owner: type | None = None) -> Any:
-            return self if instance is None else MethodType(self, instance)
-
-        def __repr__(self) -> str:
-            return f"{type(self).__name__}({self.py_func})"
-
-        def __reduce_ex__(self, protocol: Any) -> Any:
-            become_numbas(self)
-            return self.__reduce_ex__(protocol)
-
-        def typeof_pyval(self, value: object) -> Any:
-            found = native.type_of(value)
-            if "numba" in sys.modules:
-                # The C code has gone over to Numba's numbers, and keeps what it is told here.
-                become_numbas(self)
-                return self.typeof_pyval(value)
-            return found
-
-        def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
-            """The C code asks for a function to call. What it gets is called with the same
-            arguments: this dispatcher once more, when it has learned of something that may fit."""
-            function = vars(self).get("_pkgimage_function")
-            found = None if kwargs or function is None else _answer(self, args, native)
-            if found is None:
-                become_numbas(self)
-                found = self
-            if found is self and function is not None and _is_folded(function, args):
-                return _Again(self, function)
-            return found
-
-    CPUDispatcher.__qualname__ = "CPUDispatcher"
-    return CPUDispatcher
-
-
-def _is_folded(function: Function, args: tuple[Any, ...]) -> bool:
-    """Whether the C code has changed the arguments of a call."""
-    return bool(function.head[3]) or any(type(value) is OmittedArg for value in args)
-
-
-class _Again:
-    """Calls a dispatcher with arguments that its C code has put in order: as they were before."""
-
-    def __init__(self, dispatcher: Any, function: Function) -> None:
-        self._dispatcher = dispatcher
-        self._function = function
-
-    def __call__(self, *args: Any) -> Any:
-        _, _, names, takes_rest, _, _ = self._function.head
-        rest: tuple[Any, ...] = ()
-        if takes_rest:
-            *args, rest = args  # type: ignore[assignment]
-        position = 0
-        while position < len(args) and type(args[position]) is not OmittedArg:
-            position += 1
-        later = zip(names[position:], args[position:], strict=False)
-        named = {name: value for name, value in later if type(value) is not OmittedArg}
-        return self._dispatcher(*args[:position], *rest, **named)
-
-
-def _answer(found: Any, args: tuple[Any, ...], native: Extensions) -> Any:
-    """What to call: the dispatcher itself after its specialisations were added, or one of them;
-    None when Numba has to answer."""
-    with _lock:
-        function = vars(found).get("_pkgimage_function")
-    if function is None:
-        return found  # another thread has made it Numba's meanwhile
-    if function.installed is None:
-        _install(found, function, native)
-        return found
-    if function.body[5] or function.installed == []:
-        return None
-    # No more may be compiled: what fits after conversions is found here, once for these types.
-    actual = [spec_of(value) if type(value) is not OmittedArg else ("omitted",) for value in args]
-    if None in actual or any(specs is None for specs, _ in function.installed):
-        return None
-    try:
-        chosen = select(actual, [specs for specs, _ in function.installed])
-    except Undecided:
-        return None
-    if chosen is None:
-        return None
-    compiled = function.installed[chosen][1]
-    if compiled is not None:
-        with _lock:
-            if tuple(actual) not in function.converted and type(found) is _class:
-                function.converted.add(tuple(actual))
-                found._insert([native.type_code(spec)._code for spec in actual], compiled)
-    return compiled
-
-
-def _install(found: Any, function: Function, native: Extensions) -> None:
-    """Give a dispatcher the specialisations that its image has for it."""
-    package = function.package
-    installed: list[tuple[Any, Any]] = []
-    name = function.head[0]
-    for specs, row, key, _ in function.body[6]:
-        compiled = None
-        if row is not None:
-            try:
-                compiled = package.install(row, native, name)
-                package.image.settled.add(key)
-            except CannotInstall as error:
-                package.report(f"{function.module}.{function.head[1]}", str(error))
-            except NeedsNumba:
-                pass
-        installed.append((specs, compiled))
-    with _lock:
-        # Another thread may have been quicker, or reading constants may have imported Numba.
-        if function.installed is None and type(found) is _class:
-            for specs, compiled in installed:
-                if compiled is not None:
-                    found._insert([native.type_code(spec)._code for spec in specs], compiled)
-            function.installed = installed
-
-
-# -- Numba ---------------------------------------------------------------------------------------
-
-_SETTINGS_FILE = ".numba_config.yaml"  # in the working folder, numba/core/config.py
-# Settings of Numba that act on what is compiled alone, or that are looked at here as well.
-_HARMLESS = frozenset(
-    {
-        "NUMBA_BOUNDSCHECK", "NUMBA_CACHE_DIR", "NUMBA_DEBUGINFO", "NUMBA_NUM_THREADS",
-        "NUMBA_OPT", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY",
-    }
-)  # fmt: skip
-
-
-def native_extensions() -> Extensions | None:
-    """Numba's extension modules where restored functions can do without Numba, else None.
-
-    A setting of Numba may change what a call does in ways that only Numba knows; settings are
-    looked at once.
-    """
-    if "numba" in sys.modules or not _does_without_numba():
-        return None
-    try:
-        return extensions()
-    except Unavailable:
-        return None
-
-
-_allowed: bool | None = None
-
-
-def _does_without_numba() -> bool:
-    global _allowed
-    if _allowed is None:
-        _allowed = not os.path.exists(_SETTINGS_FILE) and not any(
-            name.startswith("NUMBA_") and name not in _HARMLESS for name in os.environ
-        )
-    return _allowed
-
-
-def become_numbas(found: Any) -> None:
-    """Import Numba, which makes all restored dispatchers its own (`numba_is_imported`)."""
-    import numba  # noqa: F401
-
-    if "_pkgimage_function" in vars(found):
-        numba_is_imported()
-
-
-def numba_is_imported() -> None:
-    """Numba is there: put its objects where they belong."""
-    native = loaded()
-    if native is not None:
-        native.tell_numba(sys.modules["numba"])
-    if not (_functions or when_numba_is_imported):
-        return  # it may be the bridge itself that is importing Numba
-    from .numba_bridge import compiler_lock, make_numbas
-
-    with compiler_lock, _lock:
-        for call in when_numba_is_imported:
-            call()
-        when_numba_is_imported.clear()
-        for package in set(_packages.values()):
-            for module, names in package.lazy.items():
-                namespace = vars(sys.modules[module])
-                for name, lazy in names.items():
-                    if namespace.get(name) is lazy:
-                        value = lazy._resolve()
-                        namespace[name] = package.values[module][name] = value
-            package.lazy = {}
-        for found in _functions:
-            function = vars(found).pop("_pkgimage_function")
-            _kept.append(function)  # its compiled functions may be running
-            make_numbas(found, function)
-        _functions.clear()
-
-
-# What Numba's dispatchers have besides; tests compare with Numba.
-NUMBAS_ATTRIBUTES = frozenset(
-    {
-        "_MemoMixin__uuid", "_cache", "_cache_hits", "_cache_misses",
-        "_callback_add_compiler_timer", "_callback_add_llvm_timer", "_callback_add_timer",
-        "_compilation_chain_init_hook", "_compiler", "_compiling_counter", "_explain_ambiguous",
-        "_explain_matching_error", "_fold_args", "_make_finalizer", "_memo", "_numba_type_",
-        "_rebuild", "_recent", "_reduce_class", "_reduce_states", "_reset_overloads",
-        "_search_new_conversions", "_set_uuid", "_tm", "_type", "_types_active_call", "_uuid",
-        "add_overload", "compile", "disable_compile", "dump", "enable_caching",
-        "fold_argument_types", "get_annotation_info", "get_call_template", "get_compile_result",
-        "get_function_type", "get_metadata", "get_overload", "inspect_asm", "inspect_cfg",
-        "inspect_disasm_cfg", "inspect_llvm", "inspect_types", "is_compiling", "locals",
-        "nopython_signatures", "overloads", "parallel_diagnostics", "recompile", "signatures",
-        "stats", "targetctx", "targetdescr", "typingctx",
-    }
-)  # fmt: skip

@@ -219,15 +219,15 @@ class Session:
         """
         if not self._restores or not image.data:
             return False
-        from . import restored
+        from . import dispatchers, restored
 
         package = restored.RestoredPackage(image, self._miss)
-        native = restored.native_extensions()
+        native = dispatchers.native_extensions()
         waits = native is not None and package.start(native)
         if waits:
             self._waiting.append(image)
-            if self._attach_waiting not in restored.when_numba_is_imported:
-                restored.when_numba_is_imported.append(self._attach_waiting)
+            if self._attach_waiting not in dispatchers.when_numba_is_imported:
+                dispatchers.when_numba_is_imported.append(self._attach_waiting)
         self._packages.append(package)
         self._restored.update(dict.fromkeys(package.modules, package))
         log.note("restores", package=image.package, modules=len(package.modules))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
 
 
 class Watcher:
@@ -29,14 +28,10 @@ class Watcher:
             return self._enable(fullname) if fullname in self._with_images() else None
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            run = spec.loader.exec_module
+        if spec is not None:
+            from .loader import around_run
 
-            def run_and_enable(module: ModuleType) -> None:
-                run(module)
-                enable_or_say_why()
-
-            spec.loader.exec_module = run_and_enable  # type: ignore[method-assign]
+            around_run(spec, after=enable_or_say_why)
         return spec
 
     def _with_images(self) -> frozenset[str]:
