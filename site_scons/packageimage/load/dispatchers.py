@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, Protocol
 
-from ..model.type_spec import Undecided, select
+from ..model.type_spec import OMITTED, Undecided, select
 from . import lazy
 from .argument_types import spec_of
 from .image import Image
@@ -285,14 +285,18 @@ def _answer(found: Any, args: tuple[Any, ...], native: Extensions) -> Any:
     if function.installed is None:
         _install(found, function, native)
         return found
-    if function.body[5] or function.installed == []:
+    actual = tuple(spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args)
+    if None in actual:
+        return None
+    declared = [specs for specs, _ in function.installed]
+    if actual in declared:
+        # Another thread has added it since the C code looked, or it could not be added.
+        return function.installed[declared.index(actual)][1]
+    if function.body[5] or None in declared:
         return None
     # No more may be compiled: what fits after conversions is found here, once for these types.
-    actual = [spec_of(value) if type(value) is not OmittedArg else ("omitted",) for value in args]
-    if None in actual or any(specs is None for specs, _ in function.installed):
-        return None
     try:
-        chosen = select(actual, [specs for specs, _ in function.installed])
+        chosen = select(actual, declared)
     except Undecided:
         return None
     if chosen is None:
@@ -300,8 +304,8 @@ def _answer(found: Any, args: tuple[Any, ...], native: Extensions) -> Any:
     compiled = function.installed[chosen][1]
     if compiled is not None:
         with _lock:
-            if tuple(actual) not in function.converted and type(found) is _class:
-                function.converted.add(tuple(actual))
+            if actual not in function.converted and type(found) is _class:
+                function.converted.add(actual)
                 found._insert([native.type_code(spec)._code for spec in actual], compiled)
     return compiled
 
