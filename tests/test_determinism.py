@@ -146,6 +146,7 @@ def both(base, case):
         pytest.param(
             Case(EXAMPLES / "kernels/src/kernels", EXAMPLES / "kernels/src/workload.py"),
             id="kernels",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             everything("--flags", "debug-level=2,check-bounds=yes"),
@@ -189,6 +190,7 @@ def other_way_round(workload):
     return "\n".join([*lines[:start], *reversed(calls), *lines[start:]]) + "\n"
 
 
+@pytest.mark.slow
 def test_same_bytes_in_whatever_order_functions_were_compiled(tmp_path):
     case = everything()
     reversed_workload = tmp_path / "reversed.py"
