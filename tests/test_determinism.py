@@ -172,6 +172,7 @@ def commented(source):
     return start + re.sub(r"(?m)^( *)(?=@|def |return\b|raise\b)", r"\1# a comment\n\1", source)
 
 
+@pytest.mark.slow
 def test_same_bytes_and_no_code_changed_by_a_comment(tmp_path):
     case = everything()
     one, other = both(tmp_path, case)

@@ -1,5 +1,6 @@
 """The first call with new types: answered without what only a compilation needs."""
 
+import pytest
 from image_build import PACKAGES, build, run_plain, run_with_images
 
 WORKLOAD = PACKAGES / "everything_workload.py"
@@ -46,6 +47,7 @@ print(attempt(f.lazy, read_only), f.lazy.signatures)
 """
 
 
+@pytest.mark.slow
 def test_extensions_are_loaded_for_compiling_only(tmp_path):
     depot = tmp_path / "depot"
     build(tmp_path, depot, "everything", WORKLOAD, PACKAGES)

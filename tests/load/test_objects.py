@@ -131,6 +131,7 @@ def sorted_sets(value):
     return value
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=10, max_size=10))
 def test_any_graph_of_lists_survives(edges):
     nodes = [[index] for index in range(10)]

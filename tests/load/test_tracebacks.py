@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
 from image_build import PACKAGES, build, run_plain, run_with_images
 
 
@@ -23,6 +24,7 @@ def with_lines_added(source):
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 def test_tracebacks_are_those_of_plain_numba(tmp_path):
     home, depot, source = tmp_path / "home", tmp_path / "depot", tmp_path / "src"
     # Elsewhere, or Python would find the original package beside its script.
