@@ -55,3 +55,14 @@ def test_sources_that_never_stay_are_a_mistake(tmp_path):
     assert done.returncode == 2
     assert "expected the sources of 'changing' to stay as they are" in done.stderr
     assert not list(tmp_path.glob("depot/**/*.pki"))
+
+
+def test_an_edit_that_the_capture_saw_and_scons_did_not_is_undone(tmp_path):
+    """SCons has hashed the sources before the stage read them: what it records is not what ran."""
+    workload, source = editing(tmp_path, 1, ("second",))
+    depot, program = tmp_path / "depot", tmp_path / "program.py"
+    build(tmp_path, depot, "changing", workload, source, "--restore")
+    edited_package.write(source, 1, "second")
+    build(tmp_path, depot, "changing", workload, source, "--restore")
+    seen = run_restored(tmp_path, depot, program, source)
+    assert (seen.output, seen.seen["rejections"]) == ("1 1\n", []), seen.error

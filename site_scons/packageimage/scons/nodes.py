@@ -71,10 +71,21 @@ class StageFile(SCons.Node.FS.File):
             raise
         else:
             task.outcome = "run"
-            task.journal.made(task.outputs)
+            if task.capture is None or not self._was_edited():
+                task.journal.made(task.outputs)
         finally:
             task.seconds += time.perf_counter() - start
             report.ended(task)
+
+    def _was_edited(self) -> bool:
+        """Whether a source is another one than SCons has hashed and will record.
+
+        Then the capture may be of either; it is taken again in the next build, which may find the
+        sources as they were recorded.
+        """
+        sources = [node for node in self.children() if not node.has_builder()]
+        files = [node for node in sources if isinstance(node, SCons.Node.FS.File)]
+        return any(node.get_csig() != node.get_content_hash() for node in files)
 
     def changed(self, node: Any = None, allowcache: bool = False) -> bool:
         # Asked for always: SCons measures the dependencies as it compares them.
