@@ -81,6 +81,47 @@ f.lazy.recompile()
 print(f.lazy(a))
 """
 
+# What a dispatcher's users look at, after calls of which an image answered some.
+OVERLOADS = """
+import threading
+import numpy as np
+from everything import functions as f
+from numba import njit, typeof
+
+a = np.arange(8.0)
+f.lazy(a)
+f.lazy(a.astype(np.int16))
+f.fibonacci(7)
+print(list(f.lazy.overloads), (typeof(a),) in f.lazy.overloads, (typeof(1),) in f.lazy.overloads)
+print([str(result.signature) for result in f.lazy.overloads.values()], len(f.lazy.overloads))
+result = f.lazy.overloads[typeof(a),]
+print(result is f.lazy.overloads.get((typeof(a),)), result.fndesc.qualname, result.objectmode)
+print(result.entry_point(a).hex(), result.fndesc.restype, result.fndesc.argtypes)
+
+seen = []
+start = threading.Barrier(8)
+def look():
+    start.wait()
+    seen.append(list(map(id, f.fibonacci.overloads.values())))
+threads = [threading.Thread(target=look) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(all(found == seen[0] for found in seen), len(seen[0]))
+
+f.explicit.overloads.clear()
+print(list(f.explicit.overloads))
+f.array_result(12)
+
+@njit
+def caller(n):
+    return f.array_result(n).sum()
+print(caller(12), f.array_result.signatures)
+f.fibonacci.recompile()
+print(f.fibonacci(9), f.fibonacci.signatures)
+"""
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -103,6 +144,14 @@ def test_same_output_and_nothing_compiled(home, depot):
     assert with_images.seen["compiled"] == []
     assert with_images.seen["passes"] == 0
     assert with_images.seen["answered"] > 60
+
+
+def test_overloads_are_as_numba_has_them(home, depot, tmp_path):
+    program = tmp_path / "overloads.py"
+    program.write_text(OVERLOADS)
+    seen = run_with_images(home, depot, program, PACKAGES)
+    assert seen.output == run_plain(home, program, PACKAGES), seen.error
+    assert seen.seen["answered"] >= 3
 
 
 def test_jit_code_links_against_imaged_functions(home, depot, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import struct
 from collections.abc import Iterable, Mapping
@@ -11,11 +10,12 @@ from dataclasses import dataclass, field
 
 import llvmlite.binding as llvm
 
+from ..model.package_data import canonical, dumps
 from .captured import Blobs, CapturedMethod, digest_of, with_blobs
 from .partitions import assign
 from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX
 
-METHODS_FORMAT = 3  # load.image reads it
+METHODS_FORMAT = 4  # load.image reads it
 
 _NUMBA_LINES = "emissionKind: DebugDirectivesOnly"
 _LINE_TABLES = "emissionKind: LineTablesOnly"
@@ -145,10 +145,12 @@ def positions(parts: Iterable[Partition]) -> dict[str, tuple[int, int]]:
 
 
 def method_table(methods: Mapping[str, CapturedMethod], parts: list[Partition]) -> bytes:
-    """u64 length of the JSON, the JSON, the byte strings.
+    """u64 length of the index, the index, the byte strings.
 
-    The JSON holds few containers, because what it holds is read in every process: `methods` maps a
-    key to the byte string with its row, `blobs` lists the byte strings' ends.
+    The index and the rows are written by marshal, which reads them several times as quickly as JSON
+    is read (model.package_data says what of it). The index holds few containers, because what it
+    holds is read in every process: `methods` maps a key to the byte string with its row, `blobs`
+    lists the byte strings' ends.
     """
     position = positions(parts)
     blobs = Blobs()
@@ -161,8 +163,7 @@ def method_table(methods: Mapping[str, CapturedMethod], parts: list[Partition]) 
             "roles": roles,
             "entries": {role: position[symbol] for role, symbol in roles.items()},
         }
-        rows[key] = blobs.add(json.dumps(row, sort_keys=True, separators=(",", ":")).encode())
+        rows[key] = blobs.add(dumps(canonical(row)))
     ends = list(itertools.accumulate(map(len, blobs.items)))
-    table = {"format": METHODS_FORMAT, "methods": rows, "blobs": ends}
-    text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
-    return struct.pack("<Q", len(text)) + text + b"".join(blobs.items)
+    index = dumps({"format": METHODS_FORMAT, "methods": rows, "blobs": ends})
+    return struct.pack("<Q", len(index)) + index + b"".join(blobs.items)

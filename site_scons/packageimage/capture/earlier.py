@@ -170,6 +170,7 @@ def _row(method: CapturedMethod) -> dict[str, Any]:
     return {
         **method.row,
         "key": method.key,
+        "globals": [tuple(frozen) for frozen in method.row["globals"]],
         "return": (method.key, method.row["return"]),
         "environments": [
             (slot, module, None if blob is None else (method.key, blob))

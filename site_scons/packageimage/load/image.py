@@ -6,17 +6,17 @@ The layout is that of codegen.thunks; the image has been checked before it is op
 from __future__ import annotations
 
 import ctypes
+import marshal
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..model.header import Header
-from ..model.json_text import loads
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 2
-METHODS_FORMAT = 3  # capture.worker writes it
+METHODS_FORMAT = 4  # capture.assemble writes it
 
 
 class _Table(ctypes.Structure):
@@ -83,15 +83,15 @@ class Image:
     def methods(self) -> dict[str, int]:
         """The byte string with the row of each method, by the method's key. Raises ImageError.
 
-        Read when it is first asked for: restored functions do without. Rows are left as text, for a
-        thousand parsed ones would set off Python's garbage collector, which takes 30 ms when Numba
+        Read when it is first asked for: restored functions do without. Rows are left as bytes, for
+        a thousand parsed ones would set off Python's garbage collector: 30 ms when Numba
         is loaded.
         """
         if self._methods is None:
             self._methods_data = _memory(self._table.methods, self._table.methods_size)
             (length,) = struct.unpack_from("<Q", self._methods_data)
             self._blobs_start = 8 + length
-            index = loads(str(self._methods_data[8 : self._blobs_start], "ascii"))
+            index = marshal.loads(self._methods_data[8 : self._blobs_start])
             if index.get("format") != METHODS_FORMAT:
                 raise ImageError(
                     f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
@@ -127,8 +127,11 @@ class Image:
 
     def blob(self, index: int) -> bytes:
         """A byte string of the method table."""
+        return bytes(self._blob(index))
+
+    def _blob(self, index: int) -> memoryview:
         start = self._blobs_start + (self._blob_ends[index - 1] if index else 0)
-        return bytes(self._methods_data[start : self._blobs_start + self._blob_ends[index]])
+        return self._methods_data[start : self._blobs_start + self._blob_ends[index]]
 
     def row(self, key: str) -> dict[str, Any] | None:
         """What the image says of a method (capture.collect), None when it has no such method."""
@@ -136,7 +139,7 @@ class Image:
         if index is None:
             return None
         if index not in self._rows:
-            self._rows[index] = loads(self.blob(index).decode("ascii"))
+            self._rows[index] = marshal.loads(self._blob(index))
         return self._rows[index]
 
     def slot_addresses(self) -> Iterator[tuple[str, int]]:

@@ -15,6 +15,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, Protocol
 
 import llvmlite
@@ -45,20 +46,21 @@ from numba.np.ufunc.wrappers import _wrapper_info
 from numba.stencils.stencil import StencilFunc
 
 from ..model.base_image import BaseImage
-from ..model.code_place import place_in
 from ..model.method_key import (
     Unkeyable,
+    arguments_text,
     array_shape,
     dispatcher_options,
-    key_of,
+    dispatcher_text,
+    key_of_signature,
     options_text,
     short_digest,
+    type_text,
     value_text,
 )
-from ..model.record import Record
 from . import log, process, slots
+from .argument_types import spec_of
 from .constants import loads
-from .numba_extensions import HASH_SECRET
 
 
 def base_image() -> BaseImage:
@@ -86,9 +88,6 @@ def _helpers() -> dict[str, int]:
 
 def address_of(name: str) -> int | None:
     """The address of a C function or variable that code in this process may use."""
-    if name in HASH_SECRET:
-        secret = process.address_of("_Py_HashSecret")
-        return None if secret is None else secret + HASH_SECRET[name]
     found = _helpers().get(name)
     if found is None:
         # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
@@ -104,11 +103,14 @@ _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes function
 Hook = Callable[..., Any]
 
 
-class Found(Record):
+class Found:
     """A method of an open image."""
 
-    image: MethodSource
-    row: dict[str, Any]
+    __slots__ = ("image", "row")
+
+    def __init__(self, image: MethodSource, row: dict[str, Any]) -> None:
+        self.image = image
+        self.row = row
 
 
 class CannotAttach(Exception):
@@ -120,14 +122,23 @@ _OWN_TYPES = frozenset(
 )
 
 
-def _has_own_type(value: Any) -> bool:
-    """Whether no extension of Numba can have a say in the type of an argument."""
-    kind = type(value)
-    if kind is tuple:
-        return all(map(_has_own_type, value))
-    if kind is dispatcher.OmittedArg:
-        return _has_own_type(value.value)
-    return kind in _OWN_TYPES
+def _have_own_types(values: Iterable[Any]) -> bool:
+    """Whether no extension of Numba can have a say in the types of arguments."""
+    for value in values:
+        kind = type(value)
+        if kind not in _OWN_TYPES:
+            if kind is dispatcher.OmittedArg:
+                value = (value.value,)
+            elif kind is not tuple:
+                return False
+            if not _have_own_types(value):
+                return False
+    return True
+
+
+# What may be compared by identity: it is never another value, or counts by its name.
+_CONSTANTS = (bool, int, float, complex, str, bytes, type(None), ModuleType, BuiltinFunctionType)
+_NOTHING = object()
 
 
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
@@ -259,13 +270,62 @@ def new_dispatcher() -> Any:
     return CPUDispatcher.__new__(CPUDispatcher)
 
 
+class _Overloads:
+    """`Dispatcher.overloads` as an attribute that looks first: methods that an image answered
+    become compile results when somebody asks for any of a dispatcher's, which calls do not."""
+
+    _WAITING = "_pkgimage_waiting"
+
+    def __init__(self, make: Callable[[Found, tuple[Any, ...], Any], Any]) -> None:
+        self._make = make
+
+    def __get__(self, target: Any, owner: Any = None) -> Any:
+        if target is None:
+            return self
+        state = target.__dict__
+        if self._WAITING in state:
+            with compiler_lock:
+                # Of two threads the second finds none, and waits here for the first's results.
+                for arguments, (found, entry_point) in state.get(self._WAITING, {}).items():
+                    result = self._make(found, arguments, entry_point)
+                    state["overloads"][arguments] = result
+                state.pop(self._WAITING, None)
+        try:
+            return state["overloads"]
+        except KeyError:
+            raise AttributeError("overloads") from None
+
+    def __set__(self, target: Any, value: Any) -> None:
+        target.__dict__["overloads"] = value
+
+    @staticmethod
+    def can_wait(target: Any) -> bool:
+        """Whether nobody else wants to hear of each new overload."""
+        add = type(target).add_overload
+        return type(target) is CPUDispatcher and add.__module__ == dispatcher.__name__
+
+    @classmethod
+    def has(cls, target: Any, arguments: tuple[Any, ...]) -> bool:
+        """Whether a dispatcher has an overload, be it one that waits."""
+        state = target.__dict__
+        known, waiting = state["overloads"], state.get(cls._WAITING)
+        return bool(known and arguments in known) or bool(waiting and arguments in waiting)
+
+    @classmethod
+    def add(cls, target: Any, arguments: tuple[Any, ...], found: Found, entry_point: Any) -> None:
+        """As `Dispatcher.add_overload` does, but for the compile result."""
+        codes = [kind._code for kind in arguments]
+        target._insert(codes, entry_point, found.row["objectmode"])
+        target.__dict__.setdefault(cls._WAITING, {})[arguments] = (found, entry_point)
+
+
 class Bridge:
     """Answers from the images that were added."""
 
     def __init__(
         self,
         report: Callable[[str, str], None],
-        on_answer: Callable[[Found, ImageLibrary], None] = lambda found, library: None,
+        on_answer: Callable[[Found, ImageLibrary], None] | None = None,
     ) -> None:
         """`report` is told (method, reason) when an image has a method that can't be attached,
         `on_answer` each method that answers a request, with the library that its code is in."""
@@ -277,6 +337,7 @@ class Bridge:
         self._references: dict[tuple[int, str], tuple[int, Any]] = {}
         self._return_types: dict[tuple[int, Any], Any] = {}
         self._initialised: set[tuple[str, str]] = set()
+        self._types: dict[tuple[Any, ...], tuple[tuple[Any, ...], str]] = {}
         self._late: list[tuple[MethodSource, int, str]] = []
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
@@ -310,19 +371,26 @@ class Bridge:
     ) -> Found | None:
         """The method for a request, when an image holds it and its frozen values still hold."""
         try:
-            key = key_of(kind, function, options, extra, arguments, declared)
+            declared_text = "" if declared is None else type_text(declared)
+            signature = f"{arguments_text(arguments)}->{declared_text}"
+            return self._find(kind, function, options, extra, signature)
         except Unkeyable:
             return None
+
+    def _find(
+        self, kind: str, function: Any, options: str, extra: str, signature: str
+    ) -> Found | None:
+        """Raises Unkeyable."""
+        key = key_of_signature(kind, function, options, extra, signature)
         image = self._methods.get(key)
         row = image.row(key) if image is not None else None
         if image is None or row is None:
             return None
-        found = Found(image, row)
-        changed = None if key in image.settled else self.changed_global(found)
+        changed = None if key in image.settled else self._changed_global(image, row)
         if changed is not None:
             self._report(f"{row['module']}.{row['qualname']}", changed)
             return None
-        return found
+        return Found(image, row)
 
     def holds(self, key: str) -> bool:
         """Whether a method could answer now."""
@@ -330,77 +398,94 @@ class Bridge:
         row = image.row(key) if image is not None else None
         if image is None or row is None:
             return False
-        return self.changed_global(Found(image, row)) is None
+        return self._changed_global(image, row) is None
 
-    def changed_global(self, found: Found) -> str | None:
+    @staticmethod
+    def _changed_global(image: MethodSource, row: dict[str, Any]) -> str | None:
         """The first global value that is not what the code was compiled with."""
-        image, row = found.image, found.row
         seen = image.globals_seen
-        for module, name, digest in row["globals"]:
-            namespace = vars(sys.modules[module]) if module in sys.modules else {}
-            if name not in namespace:
+        for frozen in row["globals"]:
+            module, name, digest = frozen
+            namespace = sys.modules[module].__dict__ if module in sys.modules else {}
+            value = namespace.get(name, _NOTHING)
+            if value is _NOTHING:
                 return f"expected the global {module}.{name}, found none"
-            value = namespace[name]
-            if (module, name, digest) in seen and seen[module, name, digest] is value:
+            if seen.get(frozen, _NOTHING) is value:
                 continue
             try:
-                text = value_text(value)
+                known = type(value) is CPUDispatcher
+                text = dispatcher_text(value) if known else value_text(value)
             except Unkeyable as error:
                 return f"expected {module}.{name} as at build, found {error}"
             if short_digest(text.encode()) != digest:
                 return f"expected {module}.{name} as at build, found another value"
-            if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
-                seen[module, name, digest] = value
+            if isinstance(value, _CONSTANTS):
+                seen[frozen] = value
         return None
 
     # -- attaching -----------------------------------------------------------------------------
 
     def result(self, found: Found, arguments: tuple[Any, ...]) -> Any:
         """A CompileResult for a method. Raises CannotAttach; the caller lets Numba compile then."""
+        entry_point = self._entry_point(found)
+        result = self._compile_result(found, arguments, entry_point)
+        if self._on_answer is not None:
+            self._on_answer(found, result.library)
+        return result
+
+    def _entry_point(self, found: Found) -> Any:
+        """What Numba's dispatcher calls, None for a method that only other code calls. Its
+        environments and references are filled. Raises CannotAttach."""
         image, row = found.image, found.row
         try:
-            self._initialise(row)
+            if row["init"]:
+                self._initialise(row)
             env = self._fill_environments(image, row)
-            return_type = self._return_type(image, row["return"])
         except CannotAttach as error:
             self._report(f"{row['module']}.{row['qualname']}", str(error))
             raise
+        self.answered += 1
+        if log.enabled:
+            log.note("answered", method=f"{row['module']}.{row['qualname']}")
+        if "cpython" not in row["entries"]:
+            return None
+        module, qualname = row["module"], row["qualname"]
+        return _dynfunc.make_function(
+            sys.modules.get(module) or _Descriptor(row, None, ()).lookup_module(),
+            qualname.rpartition(".")[2],
+            f"compiled wrapper for {qualname!r}",
+            image.entry(*row["entries"]["cpython"]),
+            env,
+            (image,),
+        )
+
+    def _compile_result(self, found: Found, arguments: tuple[Any, ...], entry_point: Any) -> Any:
+        image, row = found.image, found.row
+        return_type = self._return_type(image, row["return"])
         library = self._library(image, row)
         library.add_symbols(row["roles"], row["entries"])
-        descriptor = _descriptor(row, return_type, arguments)
-        entry_point = None
-        if "cpython" in row["entries"]:
-            entry_point = _dynfunc.make_function(
-                descriptor.lookup_module(),
-                row["qualname"].rpartition(".")[2],
-                f"compiled wrapper for {row['qualname']!r}",
-                image.entry(*row["entries"]["cpython"]),
-                env,
-                (library,),
-            )
-        signature = typing.signature(return_type, *arguments)
-        result = compiler.CompileResult(
+        descriptor = _Descriptor(row, return_type, arguments)
+        for name, _, _ in row["environments"]:
+            env = self._environments[id(image), name]
+            environment.Environment._memo[name] = env
+        self._owners[id(descriptor)] = (descriptor, found)
+        return compiler.CompileResult(
             typing_context=cpu_target.typing_context,
             target_context=cpu_target.target_context,
             entry_point=entry_point,
             typing_error=None,
             type_annotation="",
-            signature=signature,
+            signature=typing.signature(return_type, *arguments),
             objectmode=row["objectmode"],
             lifted=(),
             fndesc=descriptor,
             library=library,
             call_helper=None,
-            environment=env,
+            environment=self._environments.get((id(image), row["environment"])),
             metadata={},
             reload_init=(),
             referenced_envs=(),
         )
-        self._owners[id(result.fndesc)] = (result.fndesc, found)
-        self.answered += 1
-        log.note("answered", method=f"{row['module']}.{row['qualname']}")
-        self._on_answer(found, library)
-        return result
 
     def _library(self, image: MethodSource, row: dict[str, Any]) -> ImageLibrary:
         key = (id(image), image.group(row))
@@ -441,10 +526,9 @@ class Bridge:
             namespace: dict[str, Any] = {}
             if module_name is not None:
                 module = sys.modules.get(module_name)
-                namespace = vars(module or importlib.import_module(module_name))
+                namespace = (module or importlib.import_module(module_name)).__dict__
             env = environment.Environment(namespace)
             env.env_name = name
-            environment.Environment._memo[name] = env
             if constants is not None:
                 env.consts.extend(loads(image.blob(constants)))
             self._environments[key] = env
@@ -496,6 +580,8 @@ class Bridge:
     # -- hooks ---------------------------------------------------------------------------------
 
     def _install(self) -> None:
+        if self._on_answer is None:
+            CPUDispatcher.overloads = _Overloads(self._compile_result)
         _replace(dispatcher.Dispatcher, "compile", self._dispatcher_compile)
         _replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
         for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
@@ -519,12 +605,20 @@ class Bridge:
         arguments, declared = sigutils.normalize_signature(sig)
         arguments = tuple(arguments)
         found = self.find(kind, function, arguments, declared, options, extra)
-        if found is None or "cpython" not in found.row["entries"]:
+        return None if found is None else self._add(target, arguments, found)
+
+    def _add(self, target: Any, arguments: tuple[Any, ...], found: Found) -> Any:
+        """The entry point of a method, added to a dispatcher, or None."""
+        if "cpython" not in found.row["entries"]:
             return None
         with compiler_lock:
-            if arguments in target.overloads:
+            if _Overloads.has(target, arguments):
                 return None
             try:
+                if self._on_answer is None and _Overloads.can_wait(target):
+                    entry_point = self._entry_point(found)
+                    _Overloads.add(target, arguments, found, entry_point)
+                    return entry_point
                 result = self.result(found, arguments)
             except CannotAttach:
                 return None
@@ -551,27 +645,46 @@ class Bridge:
         """
 
         def compile_for_args(this: Any, *args: Any, **kws: Any) -> Any:
-            if this._can_compile and not kws and all(map(_has_own_type, args)):
+            if this._can_compile and not kws and _have_own_types(args):
                 try:
-                    arguments = tuple(
-                        types.Omitted(value.value)
-                        if type(value) is dispatcher.OmittedArg
-                        else this.typeof_pyval(value)
-                        for value in args
+                    arguments, signature = self._types_of(this, args)
+                    found = self._find(
+                        "function", this.py_func, dispatcher_options(this), "", signature
                     )
-                    entry = self._attach(
-                        this, "function", arguments, this.py_func, dispatcher_options(this), ""
-                    )
+                except Unkeyable:
+                    found = None
                 finally:
                     this._types_active_call.clear()
+                entry = None if found is None else self._add(this, arguments, found)
                 if entry is not None:
                     return entry
             return original(this, *args, **kws)
 
         return compile_for_args
 
+    def _types_of(self, target: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], str]:
+        """The types of a call's arguments, and their text in a method's key. Raises Unkeyable.
+
+        Arguments with equal specs have equal types, which Numba is asked for once.
+        """
+        specs = tuple([spec_of(value) for value in args])
+        known = self._types.get(specs)
+        if known is None:
+            arguments = tuple(
+                types.Omitted(value.value)
+                if type(value) is dispatcher.OmittedArg
+                else target.typeof_pyval(value)
+                for value in args
+            )
+            known = arguments, f"{arguments_text(arguments)}->"
+            if None not in specs:
+                self._types[specs] = known
+        return known
+
     def _lifted_compile(self, original: Hook) -> Hook:
         def compile(this: Any, sig: Any) -> Any:
+            from ..model.code_place import place_in
+
             code = this.func_ir.func_id.func.__code__
             rank, further = place_in(code, this.func_ir.loc.line)
             place = f"{type(this).__name__}:{rank}+{further}"
@@ -601,11 +714,10 @@ class Bridge:
         generator = result.signature.return_type
         if row["generator"] is None or generator in context._generators:
             return
-        descriptor = _descriptor(
+        descriptor = _GeneratorDescriptor(
             {**row, "symbol": row["generator"], "arguments": ["gen"], "objectmode": False},
             generator.yield_type,
             (generator,),
-            generators.GeneratorDescriptor,
         )
         context.insert_generator(generator, descriptor, [result.library])
 
@@ -709,24 +821,38 @@ class Bridge:
         return call
 
 
-def _descriptor(
-    row: dict[str, Any],
-    return_type: Any,
-    arguments: tuple[Any, ...],
-    cls: Any = funcdesc.PythonFunctionDescriptor,
-) -> Any:
-    """A FunctionDescriptor with the image's symbol names, without mangling anything."""
-    descriptor = cls.__new__(cls)
-    for name, value in (
-        ("native", not row["objectmode"]), ("modname", row["module"]), ("global_dict", None),
-        ("qualname", row["qualname"]), ("unique_name", row["symbol"]), ("doc", ""),
-        ("typemap", None), ("calltypes", None), ("args", tuple(row["arguments"])), ("kws", ()),
-        ("restype", return_type), ("argtypes", arguments), ("mangled_name", row["symbol"]),
-        ("env_name", row["environment"]), ("inline", False), ("noalias", row["noalias"]),
-        ("abi_tags", ()), ("uid", None),
-    ):  # fmt: skip
-        setattr(descriptor, name, value)
-    return descriptor
+class _Descriptor(funcdesc.PythonFunctionDescriptor):  # type: ignore[misc]
+    """What Numba's compiler knows of a function, from its row: without mangling anything, and no
+    sooner than something is asked for, which a method that is only called is not."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: dict[str, Any], return_type: Any, arguments: tuple[Any, ...]) -> None:
+        self._row = row
+        self.restype = return_type  # type: ignore[misc]
+        self.argtypes = arguments  # type: ignore[misc]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_row":  # of a copy that is being made
+            raise AttributeError(name)
+        row = self._row
+        for known, value in (
+            ("native", not row["objectmode"]), ("modname", row["module"]), ("global_dict", None),
+            ("qualname", row["qualname"]), ("unique_name", row["symbol"]), ("doc", ""),
+            ("typemap", None), ("calltypes", None), ("args", tuple(row["arguments"])), ("kws", ()),
+            ("mangled_name", row["symbol"]), ("env_name", row["environment"]), ("inline", False),
+            ("noalias", row["noalias"]), ("abi_tags", ()), ("uid", None),
+        ):  # fmt: skip
+            if known == name:
+                setattr(self, name, value)
+                return value
+        raise AttributeError(name)
+
+
+class _GeneratorDescriptor(_Descriptor, generators.GeneratorDescriptor):  # type: ignore[misc]
+    """That of a generator's code."""
+
+    __slots__ = ()
 
 
 def _function_address(value: Any) -> int:

@@ -216,20 +216,8 @@ class Extensions:
 
     def address_of(self, name: str) -> int | None:
         """The address of a C function or variable that code of an image may use."""
-        if name in HASH_SECRET:
-            secret = process.address_of("_Py_HashSecret")
-            return None if secret is None else secret + HASH_SECRET[name]
         found = self.addresses.get(name)
         return process.address_of(name) if found is None else found
-
-
-# Offsets in CPython's _Py_HashSecret_t. Numba gives its members these names when it imports
-# numba.cpython.hashing, which a process that compiles nothing need not do.
-HASH_SECRET = {
-    "_numba_hashsecret_siphash_k0": 0,
-    "_numba_hashsecret_siphash_k1": 8,
-    "_numba_hashsecret_djbx33a_suffix": 16,
-}
 
 
 _THREAD_SETTINGS = ("NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")

@@ -14,6 +14,15 @@ _WINDOWS_LIBRARIES = ("ucrtbase", "vcruntime140", "msvcrt", "kernel32", "ntdll")
 _MICROSOFTS = frozenset({"hypot", "hypotf", "snprintf"})
 
 
+# Offsets in CPython's _Py_HashSecret_t. Numba gives its members these names when it imports
+# numba.cpython.hashing, which a process that compiles nothing need not do.
+_HASH_SECRET = {
+    "_numba_hashsecret_siphash_k0": 0,
+    "_numba_hashsecret_siphash_k1": 8,
+    "_numba_hashsecret_djbx33a_suffix": 16,
+}
+
+
 @functools.cache
 def _libraries() -> list[ctypes.CDLL]:
     if sys.platform != "win32":
@@ -29,6 +38,9 @@ def _libraries() -> list[ctypes.CDLL]:
 
 def address_of(name: str) -> int | None:
     """The address of an exported function or variable by its C name, or None."""
+    if name in _HASH_SECRET:
+        secret = address_of("_Py_HashSecret")
+        return None if secret is None else secret + _HASH_SECRET[name]
     if name.startswith(("Py", "_Py")):
         sources: list[ctypes.CDLL] = [ctypes.pythonapi, *_libraries()]
     else:

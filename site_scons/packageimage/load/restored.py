@@ -15,11 +15,11 @@ from importlib.machinery import PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..model.package_data import PackageData, RestoredModule, decode
+from ..model.package_data import DataError, PackageData, RestoredModule, decode
 from . import dispatchers, lazy, log, slots
 from .constants import loads
 from .dispatchers import CannotInstall, Function, NeedsNumba
-from .image import Image
+from .image import Image, ImageError
 from .numba_extensions import Extensions, Unavailable
 from .objects import rebuild
 
@@ -33,10 +33,13 @@ class RestoredPackage:
 
     def __init__(self, image: Image, report: Callable[[str, str], None]) -> None:
         """`report` is told (function, reason) when the image's code does not fit this process.
-        Raises package_data.DataError."""
+        Raises image.ImageError."""
         self.image = image
         self.report = report
-        self.data: PackageData = decode(image.data)
+        try:
+            self.data: PackageData = decode(image.data)
+        except DataError as error:
+            raise ImageError(str(error)) from None
         self.modules = {module.name: module for module in self.data.modules}
         self.shared: dict[str, list[Any]] = {}
         self.values: dict[str, dict[str, Any]] = {}  # what each module held when it was restored

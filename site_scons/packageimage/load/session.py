@@ -190,7 +190,6 @@ class Session:
         return self._check_session
 
     def _open(self, package: str, candidate: Candidate) -> Rejection | None:
-        from ..model.package_data import DataError
         from .image import Image, ImageError
 
         def rejection(kind: RejectionKind, expected: str, found: object) -> Rejection:
@@ -206,16 +205,16 @@ class Session:
         try:
             if not self._restore(image):
                 self._attach(image)
-        except DataError as error:
-            return rejection(RejectionKind.LOAD, "data of a known format", error)
-        except (ImageError, UnboundSlot) as error:
+        except ImageError as error:
+            return rejection(RejectionKind.LOAD, "data and methods of a known format", error)
+        except UnboundSlot as error:
             return rejection(RejectionKind.SLOT, "names that this process offers", error)
         return None
 
     def _restore(self, image: Image) -> bool:
         """Take the image's modules from its data; whether it waits for Numba with the rest.
 
-        Raises UnboundSlot.
+        Raises ImageError, UnboundSlot.
         """
         if not self._restores or not image.data:
             return False
@@ -234,7 +233,7 @@ class Session:
         return waits
 
     def _attach(self, image: Image) -> None:
-        """Let the image answer Numba. Raises UnboundSlot."""
+        """Let the image answer Numba. Raises ImageError, UnboundSlot."""
         from . import numba_bridge
 
         if self._bridge is None:

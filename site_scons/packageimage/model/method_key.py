@@ -12,6 +12,7 @@ Nothing here imports Numba or NumPy: their objects are recognised by what they o
 from __future__ import annotations
 
 import enum
+import marshal
 import re
 import sys
 import types
@@ -27,6 +28,11 @@ _MAX_DEPTH = 12
 # Options that say where code is kept, not what it is.
 _OPTIONS_WITHOUT_EFFECT_ON_CODE = frozenset({"cache", "_target"})
 
+# Constants that marshal writes as their values say, and the version of its format that looks at
+# nothing else, such as whether a string is interned.
+_PLAIN_CONSTANTS = frozenset({bool, int, float, complex, str, bytes, type(None)})
+_MARSHAL_VERSION = 2
+
 _PLAIN_OPTIONS = frozenset({bool, int, str, type(None)})
 
 # CO_OPTIMIZED and CO_NEWLOCALS (inspect.CO_*), the same for every function.
@@ -36,7 +42,7 @@ _FLAGS_OF_THE_INTERPRETER = 0x1 | 0x2
 # kept, so that no other object can have the id.
 _plain_types: dict[int, tuple[object, str]] = {}
 _code_digests: dict[types.CodeType, str] = {}
-_options_texts: dict[tuple[tuple[str, type, object], ...], str] = {}
+_options_texts: dict[tuple[object, ...], str] = {}
 
 
 class Unkeyable(ValueError):
@@ -56,8 +62,8 @@ def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) ->
     known = None if left_out else _code_digests.get(code)
     if known is not None:
         return known
-    digest = sha256(code.co_code)
     shape = (
+        code.co_code,
         code.co_name,
         code.co_argcount,
         code.co_posonlyargcount,
@@ -70,10 +76,13 @@ def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) ->
         code.co_cellvars,
         getattr(code, "co_exceptiontable", b""),
     )
-    digest.update(repr(shape).encode())
-    for constant in code.co_consts:
-        digest.update(_constant_text(constant, left_out).encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
+    constants = code.co_consts
+    if _PLAIN_CONSTANTS.issuperset(map(type, constants)):
+        data = marshal.dumps((shape, constants), _MARSHAL_VERSION)
+    else:
+        texts = "\0".join([_constant_text(constant, left_out) for constant in constants])
+        data = marshal.dumps((shape, texts.encode("utf-8", "surrogatepass")), _MARSHAL_VERSION)
+    digest = sha256(data)
     result = str(digest.hexdigest()[:_DIGEST_LENGTH])
     if not left_out:
         _code_digests[code] = result
@@ -158,7 +167,7 @@ def _foreign_value_text(value: Any, depth: int) -> str:
         if hasattr(value, "nin") and hasattr(value, "nout"):
             return f"ufunc:{value.__name__}"
     if hasattr(value, "py_func") and isinstance(value.py_func, types.FunctionType):
-        return f"dispatcher:{function_text(value.py_func, depth + 1)}:{_dispatcher_text(value)}"
+        return dispatcher_text(value, depth)
     if _is_numba_type(value):
         return f"type:{type_text(value, depth + 1)}"
     inner = getattr(value, "_dispatcher", None)  # a universal function that compiles lazily
@@ -176,14 +185,17 @@ def _foreign_value_text(value: Any, depth: int) -> str:
     raise Unkeyable(f"an object of class {module}.{type(value).__qualname__}")
 
 
-def _dispatcher_text(dispatcher: Any) -> str:
-    """Options, declared locals and, where they are all that there will be, the signatures."""
+def dispatcher_text(dispatcher: Any, depth: int = 0) -> str:
+    """`value_text` of a dispatcher: its function, options, declared locals and, where they are all
+    that there will be, the signatures."""
+    function = function_text(dispatcher.py_func, depth + 1)
     if not hasattr(dispatcher, "locals"):
-        return options_text(getattr(dispatcher, "targetoptions", {}))
-    text = dispatcher_options(dispatcher)
-    if not getattr(dispatcher, "_can_compile", True):
-        text += f";only={sorted(arguments_text(item) for item in dispatcher.overloads)}"
-    return text
+        text = options_text(getattr(dispatcher, "targetoptions", {}))
+    else:
+        text = dispatcher_options(dispatcher)
+        if not getattr(dispatcher, "_can_compile", True):
+            text += f";only={sorted(arguments_text(item) for item in dispatcher.overloads)}"
+    return f"dispatcher:{function}:{text}"
 
 
 def array_shape(array: Any) -> str:
@@ -250,9 +262,16 @@ def key_of(
     or with-block it lifted out by value into the code of its caller, so that at load its globals
     are a copy: they are left out of its text, and compared as frozen globals.
     """
-    text = _closed_text(function, 0) if kind == "lifted" else function_text(function)
     declared = "" if declared_return is None else type_text(declared_return)
     signature = f"{arguments_text(arguments)}->{declared}"
+    return key_of_signature(kind, function, options, extra, signature)
+
+
+def key_of_signature(
+    kind: str, function: types.FunctionType, options: str, extra: str, signature: str
+) -> str:
+    """`key_of` where the types are known as a text: `arguments_text`, "->", `type_text`."""
+    text = _closed_text(function, 0) if kind == "lifted" else function_text(function)
     return short_digest("\n".join((kind, text, options, extra, signature)).encode())
 
 
@@ -270,11 +289,12 @@ def _named_text(what: str, value: object, depth: int) -> str:
 
 def options_text(options: Mapping[str, Any]) -> str:
     """Numba's target options in a canonical text, without those that do not change code."""
-    shape = tuple([(name, type(value), value) for name, value in options.items()])
     # Nearly all functions of a package have the same few options, of values that say all by
-    # themselves; the type is part of the shape because True == 1.
-    plain = all(kind in _PLAIN_OPTIONS for _, kind, _ in shape)
-    if plain and shape in _options_texts:
+    # themselves; the types are part of the shape because True == 1.
+    kinds = tuple(map(type, options.values()))
+    plain = _PLAIN_OPTIONS.issuperset(kinds)
+    shape = (kinds, *options.items()) if plain else ()
+    if shape in _options_texts:
         return _options_texts[shape]
     kept = sorted(k for k in options if k not in _OPTIONS_WITHOUT_EFFECT_ON_CODE)
     text = ",".join(f"{name}={_option_text(options[name])}" for name in kept)

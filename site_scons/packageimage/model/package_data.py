@@ -58,6 +58,16 @@ def dumps(value: Any) -> bytes:
     return marshal.dumps(value, MARSHAL_VERSION)
 
 
+def canonical(value: Any) -> Any:
+    """A value of plain types with sorted dictionaries and tuples for lists: `dumps` writes equal
+    bytes for equal ones, and what is read can be a key."""
+    if isinstance(value, dict):
+        return {key: canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return tuple(map(canonical, value))
+    return value
+
+
 def encode(
     modules: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], Any, bytes, Any, bytes]],
     buffers: Sequence[tuple[Any, bool]],
