@@ -44,7 +44,11 @@ LANES = {
             ["benchmarks/examples.py", "--depot", "build/depot"],
         ],
     ),
-    "test": Lane("the quick tests", [["-m", "pytest", "-m", "not slow and not machines"]]),
+    "test": Lane(
+        "the quick tests, two at a time",
+        # What a module's tests build they build once.
+        [["-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow and not machines"]],
+    ),
     "slow": Lane("the tests with real packages and long builds", [["-m", "pytest", "-m", "slow"]]),
     "machines": Lane(
         "images run on emulated machines of other platforms (Debian: qemu-user, wine64)",

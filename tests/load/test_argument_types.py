@@ -114,7 +114,7 @@ def test_decided_here(value):
     assert spec_of(value) == numbas(value) is not None
 
 
-@pytest.mark.parametrize("value", NUMBAS, ids=repr)
+@pytest.mark.parametrize("value", NUMBAS, ids=lambda value: type(value).__name__)
 def test_left_to_numba(value):
     assert spec_of(value) is None
 
