@@ -12,6 +12,8 @@ from hypothesis.extra import numpy as hnp
 from numba.core import types
 from packageimage.capture.numba_dispatchers import spec_of_type
 from packageimage.load.argument_types import spec_of, spec_of_dtype
+from packageimage.load.numba_types import type_of, types_of
+from packageimage.model.type_spec import OMITTED
 
 Pair = namedtuple("Pair", "a b")
 
@@ -85,6 +87,7 @@ def test_as_numba_has_it(value):
     # None asks Numba, which is never wrong; a spec must be Numba's own.
     if found is not None:
         assert found == numbas(value)
+        assert type_of(found) == numba.typeof(value)
 
 
 @settings(max_examples=500, deadline=None)
@@ -117,6 +120,13 @@ def test_decided_here(value):
 @pytest.mark.parametrize("value", NUMBAS, ids=lambda value: type(value).__name__)
 def test_left_to_numba(value):
     assert spec_of(value) is None
+
+
+def test_types_that_no_value_has():
+    optional = types.Optional(types.Array(types.int8, 1, "F", readonly=True))
+    specs = (spec_of_type(optional), "f8", OMITTED, OMITTED)
+    omitted = (types.Omitted(2), types.Omitted("a"))
+    assert types_of(specs, (2, "a")) == (optional, types.float64, *omitted)
 
 
 def test_types_without_a_spec():

@@ -11,7 +11,7 @@ from pathlib import Path
 import edited_package
 import pytest
 from forked import Programs
-from image_build import build, pkgimage
+from image_build import build, pkgimage, run_plain, run_with_images
 from packageimage.load import installed
 from packageimage.load.session import Session
 from packageimage.model.flags import CacheFlags
@@ -415,6 +415,30 @@ changing.shifted = shifted
 importlib.reload(changing)
 print(changing.answer is old, changing.answer(1), old(1))
 """,
+    # Numba keeps what it has compiled of a function for its callers, with the globals of that time.
+    # A caller that an image answers for has compiled nothing, so the callee is asked for later.
+    "a callee's global after its caller's call": """
+print(changing.answer(1))
+second.STEP = 50
+print(second.shifted(1))
+""",
+    "a callee's global, and its caller anew": """
+print(changing.answer(1))
+second.STEP = 50
+changing.answer.recompile()
+print(changing.answer(1))
+""",
+    "a callee's global, and the callee anew": """
+print(changing.answer(1))
+second.STEP = 50
+second.shifted.recompile()
+print(second.shifted(1), changing.answer(1))
+""",
+    "a callee's global, and another dispatcher of it": """
+print(changing.answer(1))
+second.STEP = 50
+print(njit(second.shifted.py_func)(1), second.shifted(1))
+""",
 }
 HEAD = """
 import changing
@@ -427,24 +451,31 @@ def shifted(x):
 
 """
 
-
-# Numba keeps what it has compiled of a function for its callers, with the globals of that time. A
-# caller that an image answers for has compiled nothing, so the callee is asked for later, when its
-# globals are others.
-FROZEN_LATER = {
-    "a callee's global after its caller's call": """
+# The same without Numba until the end, where the image restores the package.
+UNTOUCHED = """
+import changing
+from changing import second
+"""
+FROZEN = {
+    "a global between two specialisations": """
 print(changing.answer(1))
-second.STEP = 50
-print(second.shifted(1))
+changing.VERSION = 50
+print(changing.answer(1), changing.answer(2.5), changing.answer(1))
 """,
-    "a callee's global, and its caller anew": """
+    "a callee's global": """
 print(changing.answer(1))
 second.STEP = 50
-changing.answer.recompile()
+print(second.shifted(1), second.shifted(2.5), changing.answer(1))
+""",
+    "what was called, and then Numba": """
 print(changing.answer(1))
+changing.VERSION = 50
+import numba
+print(changing.answer(1), changing.answer.signatures)
+changing.answer.recompile()
+print(changing.answer(1), changing.answer(2.5))
 """,
 }
-KNOWN = pytest.mark.xfail(strict=True, reason="the callee sees its new global")
 
 
 @pytest.fixture(scope="module")
@@ -452,6 +483,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Depots of the same package, `attached` and `restored`."""
     folder = tmp_path_factory.mktemp("redefined")
     source = edited_package.set_up(folder)
+    workload = f"{edited_package.WORKLOAD}{edited_package.PACKAGE}.answer(2.5)\n"
+    (folder / "workload.py").write_text(workload)
     for name, more in (("attached", ()), ("restored", ("--restore",))):
         build(
             folder, folder / name, edited_package.PACKAGE, folder / "workload.py", source,
@@ -467,16 +500,25 @@ def programs(images: Path) -> Iterator[Programs]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.parametrize(
-    "name", [*REDEFINED, *(pytest.param(name, marks=KNOWN) for name in FROZEN_LATER)]
-)
+@pytest.mark.parametrize("name", REDEFINED)
 def test_methods_that_are_redefined(tmp_path, images, programs, name):
     """All is as without images."""
     program = tmp_path / "program.py"
-    program.write_text(HEAD + (REDEFINED | FROZEN_LATER)[name])
+    program.write_text(HEAD + REDEFINED[name])
     plain = programs.run(images / "attached", with_numba=True, program=program, PKGIMAGE="no")
     assert (plain.code, plain.loaded) == (0, ()), plain
     for depot in ("attached", "restored"):
         seen = programs.run(images / depot, with_numba=True, program=program)
         assert seen.loaded == ("changing",)
         assert (seen.output, seen.code) == (plain.output, 0), (depot, seen)
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_globals_are_frozen_when_numba_would_freeze_them(tmp_path, images, name):
+    """Call by call, also where Numba is imported late or never."""
+    program = tmp_path / "program.py"
+    program.write_text(UNTOUCHED + FROZEN[name])
+    plain = run_plain(tmp_path, program, images / "src")
+    for depot in ("attached", "restored"):
+        seen = run_with_images(tmp_path, images / depot, program, images / "src")
+        assert seen.output == plain, (depot, seen.error)

@@ -150,17 +150,23 @@ def method_table(methods: Mapping[str, CapturedMethod], parts: list[Partition]) 
     The index and the rows are written by marshal, which reads them several times as quickly as JSON
     is read (model.package_data says what of it). The index holds few containers, because what it
     holds is read in every process: `methods` maps a key to the byte string with its row, `blobs`
-    lists the byte strings' ends.
+    lists the byte strings' ends. A row's `callers` are the numbers, in the order of `methods`, of
+    the methods that compiling has compiled this one for.
     """
     position = positions(parts)
     blobs = Blobs()
     rows = {}
+    callers: dict[str, list[int]] = {}
+    for number, key in enumerate(sorted(methods)):
+        for cause in methods[key].causes:
+            callers.setdefault(cause, []).append(number)
     for key in sorted(methods):
         method = methods[key]
         renumber = {at: blobs.add(blob) for at, blob in enumerate(method.blobs)}
         roles = {role: symbol for role, (_, symbol) in sorted(method.roles.items())}
         row = with_blobs(method.row, renumber) | {
             "roles": roles,
+            "callers": callers.get(key, ()) if method.row["globals"] else (),
             "entries": {role: position[symbol] for role, symbol in roles.items()},
         }
         rows[key] = blobs.add(dumps(canonical(row)))

@@ -62,7 +62,7 @@ class EarlierCapture:
         self.slots = _Cells(self.slot_names, cell)
         self.methods: Mapping[str, CapturedMethod] = stored.methods
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        self.settled: set[str] = set()
+        self.answered: dict[str, object] = {}
         self._rows: dict[str, dict[str, Any] | None] = {}
         self._engine: Any = None
 
@@ -72,6 +72,10 @@ class EarlierCapture:
             method = self.methods.get(key)
             self._rows[key] = None if method is None or not self._check(method) else _row(method)
         return self._rows[key]
+
+    def was_frozen(self, key: str, target: object) -> bool:
+        """Never: a capture wants what globals are now."""
+        return False
 
     def group(self, row: dict[str, Any]) -> str:
         """Methods are linked one by one: a caller's code must not depend on who answered."""

@@ -55,7 +55,9 @@ class Package(Protocol):
 
     @property
     def report(self) -> Callable[[str, str], None]: ...
-    def install(self, row: tuple[Any, ...], native: Extensions, name: str) -> Any: ...
+    def install(
+        self, row: tuple[Any, ...], key: str, target: object, native: Extensions, name: str
+    ) -> Any: ...
 
 
 class Function:
@@ -75,7 +77,8 @@ class Function:
         self.module = module
         self.head = head
         self.defaults = defaults
-        self.installed: list[tuple[Any, Any]] | None = None
+        # Compiled functions, None for one that Numba has to give, by the specs of arguments.
+        self.installed: dict[tuple[Any, ...], Any] = {}
         self.converted: set[tuple[Any, ...]] = set()  # types that are served after conversion
         self.parts: tuple[Any, ...] = (None, None, None, None)
         self.py_func: Any = None
@@ -282,26 +285,38 @@ def _answer(found: Any, args: tuple[Any, ...], native: Extensions) -> Any:
         function = vars(found).get("_pkgimage_function")
     if function is None:
         return found  # another thread has made it Numba's meanwhile
-    if function.installed is None:
-        _install(found, function, native)
+    methods = function.body[6]
+    if not function.body[5] and any(method[0] not in function.installed for method in methods):
+        # No more may be compiled, so the C code chooses among all, and converts.
+        for method in methods:
+            _install(found, function, method, native)
         return found
-    actual = tuple(spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args)
+    actual = tuple([spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args])
     if None in actual:
         return None
-    declared = [specs for specs, _ in function.installed]
-    if actual in declared:
+    if actual in function.installed:
         # Another thread has added it since the C code looked, or it could not be added.
-        return function.installed[declared.index(actual)][1]
-    if function.body[5] or None in declared:
+        return function.installed[actual]
+    if not function.body[5]:
+        return _converted(found, function, actual, native)
+    for method in methods:
+        if method[0] == actual:
+            return _install(found, function, method, native)
+    return None
+
+
+def _converted(found: Any, function: Function, actual: tuple[Any, ...], native: Extensions) -> Any:
+    """What fits after conversions, found once for these types; None where only Numba can tell."""
+    declared = list(function.installed)
+    if None in declared:
         return None
-    # No more may be compiled: what fits after conversions is found here, once for these types.
     try:
         chosen = select(actual, declared)
     except Undecided:
         return None
     if chosen is None:
         return None
-    compiled = function.installed[chosen][1]
+    compiled = function.installed[declared[chosen]]
     if compiled is not None:
         with _lock:
             if actual not in function.converted and type(found) is _class:
@@ -310,29 +325,29 @@ def _answer(found: Any, args: tuple[Any, ...], native: Extensions) -> Any:
     return compiled
 
 
-def _install(found: Any, function: Function, native: Extensions) -> None:
-    """Give a dispatcher the specialisations that its image has for it."""
-    package = function.package
-    installed: list[tuple[Any, Any]] = []
-    name = function.head[0]
-    for specs, row, key, _ in function.body[6]:
-        compiled = None
-        if row is not None:
-            try:
-                compiled = package.install(row, native, name)
-                package.image.settled.add(key)
-            except CannotInstall as error:
-                package.report(f"{function.module}.{function.head[1]}", str(error))
-            except NeedsNumba:
-                pass
-        installed.append((specs, compiled))
+def _install(found: Any, function: Function, method: Any, native: Extensions) -> Any:
+    """Give a dispatcher a specialisation that its image has for it: what to call then, None when
+    Numba has to answer.
+
+    Not sooner than it is called for: until then its globals are not frozen.
+    """
+    specs, row, key, _ = method
+    compiled = None
+    if row is not None:
+        try:
+            compiled = function.package.install(row, key, found, native, function.head[0])
+        except CannotInstall as error:
+            function.package.report(f"{function.module}.{function.head[1]}", str(error))
+        except NeedsNumba:
+            pass
     with _lock:
-        # Another thread may have been quicker, or reading constants may have imported Numba.
-        if function.installed is None and type(found) is _class:
-            for specs, compiled in installed:
-                if compiled is not None:
-                    found._insert([native.type_code(spec)._code for spec in specs], compiled)
-            function.installed = installed
+        if type(found) is not _class:
+            return found  # reading constants has imported Numba
+        if specs not in function.installed:  # another thread may have been quicker
+            function.installed[specs] = compiled
+            if compiled is not None:
+                found._insert([native.type_code(spec)._code for spec in specs], compiled)
+        return function.installed[specs]
 
 
 # -- Numba ---------------------------------------------------------------------------------------

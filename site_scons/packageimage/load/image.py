@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import marshal
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class Image:
         self._methods: dict[str, int] | None = None
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        self.settled: set[str] = set()
+        self.answered: dict[str, object] = {}
         if table.methods_size < 8:
             raise ImageError("its method table is cut off")
 
@@ -141,6 +142,21 @@ class Image:
         if index not in self._rows:
             self._rows[index] = marshal.loads(self._blob(index))
         return self._rows[index]
+
+    def was_frozen(self, key: str, target: object) -> bool:
+        """Whether Numba would have compiled a method of the dispatcher `target` by now: the image
+        has given it to this dispatcher before, or has answered a caller that it was compiled for.
+        The globals of then count, whatever they are now."""
+        if self.answered.get(key, self) is target:
+            return True
+        row = self.row(key)
+        if not row or not row["callers"]:
+            return False
+        namespace = getattr(sys.modules.get(row["module"]), "__dict__", {})
+        if namespace.get(row["qualname"], self) is not target:
+            return False  # another dispatcher of the same function than callers know
+        keys = list(self.methods)
+        return any(keys[number] in self.answered for number in row["callers"])
 
     def slot_addresses(self) -> Iterator[tuple[str, int]]:
         """Where each slot lies in memory, by name."""

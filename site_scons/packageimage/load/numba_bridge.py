@@ -61,6 +61,7 @@ from ..model.method_key import (
 from . import log, process, slots
 from .argument_types import spec_of
 from .constants import loads
+from .numba_types import types_of
 
 
 def base_image() -> BaseImage:
@@ -141,6 +142,7 @@ _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), ModuleType, Bui
 _NOTHING = object()
 
 
+_ANEW = "_pkgimage_anew"
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
 
 
@@ -148,14 +150,14 @@ class MethodSource(Protocol):
     """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
 
     group: of methods that share a code library; all other indices are the source's own, and stand
-    in its rows. settled: keys of methods that have been taken already, with the globals of then.
-    See `Image` for the rest.
+    in its rows. answered: the methods that have been taken already, with the globals of then, and
+    the dispatchers that have them. See `Image` for the rest.
     """
 
     package: str
     slots: Any
     globals_seen: dict[tuple[str, str, str], object]
-    settled: set[str]
+    answered: dict[str, object]
 
     @property
     def slot_names(self) -> tuple[str, ...]: ...
@@ -169,6 +171,7 @@ class MethodSource(Protocol):
     def blob(self, index: Any) -> bytes: ...
     def entry(self, container: Any, position: Any) -> int: ...
     def slot_addresses(self) -> Iterable[tuple[str, int]]: ...
+    def was_frozen(self, key: str, target: object) -> bool: ...
 
 
 class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
@@ -241,12 +244,12 @@ def make_numbas(found: Any, function: Any) -> None:
     """Make a restored dispatcher the one that its source would have made.
 
     It stays the same object and is given Numba's class, which has the same C base. `function` is
-    its `load.dispatchers.Function`. What its decorator would have compiled is asked for again; the
-    bridge answers.
+    its `load.dispatchers.Function`. What its decorator would have compiled, and what it was called
+    with, is asked for again; the bridge answers.
     """
     _, options, caches, declared, declared_locals, may_compile, methods = function.body
     # Those were compiled while the package was imported, with the globals of then.
-    function.package.image.settled.update(key for _, _, key, early in methods if early)
+    function.package.image.answered.update((key, found) for _, _, key, early in methods if early)
     found._clear()
     found.__class__ = CPUDispatcher
     CPUDispatcher.__init__(
@@ -261,6 +264,10 @@ def make_numbas(found: Any, function: Any) -> None:
         found.compile(
             arguments if return_type is None else typing.signature(return_type, *arguments)
         )
+    for specs, compiled in (function.installed or {}).items():
+        arguments = types_of(specs, function.defaults or ())
+        if compiled is not None and arguments not in found.overloads:
+            found.compile(arguments)
     if not may_compile:
         found.disable_compile()
 
@@ -368,17 +375,21 @@ class Bridge:
         declared: Any,
         options: str,
         extra: str = "",
+        target: Any = None,
     ) -> Found | None:
-        """The method for a request, when an image holds it and its frozen values still hold."""
+        """The method for a request, when an image holds it and its frozen values still hold.
+
+        target: the dispatcher that asks, if it is one.
+        """
         try:
             declared_text = "" if declared is None else type_text(declared)
             signature = f"{arguments_text(arguments)}->{declared_text}"
-            return self._find(kind, function, options, extra, signature)
+            return self._find(kind, function, options, extra, signature, target)
         except Unkeyable:
             return None
 
     def _find(
-        self, kind: str, function: Any, options: str, extra: str, signature: str
+        self, kind: str, function: Any, options: str, extra: str, signature: str, target: Any
     ) -> Found | None:
         """Raises Unkeyable."""
         key = key_of_signature(kind, function, options, extra, signature)
@@ -386,10 +397,14 @@ class Bridge:
         row = image.row(key) if image is not None else None
         if image is None or row is None:
             return None
-        changed = None if key in image.settled else self._changed_global(image, row)
+        changed = self._changed_global(image, row)
         if changed is not None:
-            self._report(f"{row['module']}.{row['qualname']}", changed)
-            return None
+            anew = target is None or _ANEW in target.__dict__
+            if anew or not image.was_frozen(key, target):
+                self._report(f"{row['module']}.{row['qualname']}", changed)
+                return None
+        if target is not None:
+            image.answered[key] = target
         return Found(image, row)
 
     def holds(self, key: str) -> bool:
@@ -587,6 +602,7 @@ class Bridge:
         for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
             _replace(lifted, "compile", self._lifted_compile)
         _replace(dispatcher._DispatcherBase, "get_overload", self._get_overload)
+        _replace(dispatcher.Dispatcher, "recompile", _note_anew)
         _replace(ufuncbuilder.UFuncDispatcher, "compile", _note_options)
         _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", self._ufunc_compile)
         _replace(ufuncbuilder, "build_ufunc_wrapper", self._wrapper("ufunc", 5))
@@ -604,7 +620,8 @@ class Bridge:
         """The entry point for `sig` from an image, added to the dispatcher `target`, or None."""
         arguments, declared = sigutils.normalize_signature(sig)
         arguments = tuple(arguments)
-        found = self.find(kind, function, arguments, declared, options, extra)
+        asks = target if kind == "function" else None
+        found = self.find(kind, function, arguments, declared, options, extra, asks)
         return None if found is None else self._add(target, arguments, found)
 
     def _add(self, target: Any, arguments: tuple[Any, ...], found: Found) -> Any:
@@ -649,7 +666,7 @@ class Bridge:
                 try:
                     arguments, signature = self._types_of(this, args)
                     found = self._find(
-                        "function", this.py_func, dispatcher_options(this), "", signature
+                        "function", this.py_func, dispatcher_options(this), "", signature, this
                     )
                 except Unkeyable:
                     found = None
@@ -870,6 +887,16 @@ def _function_address(value: Any) -> int:
     if not address:
         raise CannotAttach(f"expected a C function, found {type(value).__name__}")
     return int(address)
+
+
+def _note_anew(original: Hook) -> Hook:
+    """Know a dispatcher that is to forget the globals that its code was compiled with."""
+
+    def recompile(this: Any) -> Any:
+        this.__dict__[_ANEW] = True
+        return original(this)
+
+    return recompile
 
 
 def _note_options(original: Hook) -> Hook:

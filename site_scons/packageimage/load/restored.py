@@ -155,10 +155,19 @@ class RestoredPackage:
             self._heads[module] = marshal.loads(self.image.data[start : start + size])
         return self._heads[module][index]
 
-    def install(self, row: tuple[Any, ...], native: Extensions, name: str) -> Any:
-        """The C function of a specialisation. Raises CannotInstall and NeedsNumba."""
+    def install(
+        self, row: tuple[Any, ...], key: str, target: object, native: Extensions, name: str
+    ) -> Any:
+        """The C function of a specialisation, for the dispatcher `target`.
+
+        Raises CannotInstall and NeedsNumba.
+        """
         place, own, environments, references, frozen, threads, qualname, module = row
-        self._check_frozen(frozen)
+        try:
+            self._check_frozen(frozen)
+        except CannotInstall:
+            if not self.image.was_frozen(key, target):
+                raise
         if threads:
             self._start_threads(native)
         for slot, namespace, constants in environments:
@@ -167,6 +176,7 @@ class RestoredPackage:
         for slot in references:
             self._fill_reference(slot)
         self.answered += 1
+        self.image.answered[key] = target
         return native.functions.make_function(
             sys.modules.get(module),
             name,
