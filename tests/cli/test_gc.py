@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from packageimage.cli import main
 from packageimage.commands import gc
+from packageimage.depot import user_cache_folder
 from packageimage.model.errors import PackageImageError
 
 DAY = 86_400
+LIBRARY = Path(gc.__file__).parents[2]
 
 
 @pytest.fixture
@@ -128,3 +132,80 @@ def test_something_stays_that_should_go(
 def test_named_depots_alone(depot: Path, tmp_path: Path) -> None:
     assert main(["gc", "--depot", str(tmp_path / "other")]) == 0
     assert slugs(depot) == "abc"
+
+
+@pytest.fixture
+def cache(depot: Path, tmp_path: Path) -> Path:
+    """A cache with an old build of 700 bytes, a fresh one, an empty one, old and fresh notes."""
+    cache = user_cache_folder(os.environ)
+    for name, days in (
+        ("build/old/SConstruct", 100), ("build/old/captures/a", 200), ("build/fresh/SConstruct", 1),
+        ("build/fresh/captures/a", 200), ("answers/old.json", 100), ("seen/old.json", 99),
+        ("seen/fresh.json", 2), ("uses/old", 95), ("other/old", 300),
+    ):  # fmt: skip
+        file = cache / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * (350 if "build" in name else 10))
+        os.utime(file, (time.time() - days * DAY,) * 2)
+    os.utime(cache / "build/old/captures", (time.time() - 200 * DAY,) * 2)
+    (cache / "build/empty").mkdir()
+    os.utime(cache / "build/empty", (time.time() - DAY,) * 2)
+    (cache / "build/link").symlink_to(tmp_path / "elsewhere")
+    return cache
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
+    )
+
+
+KEPT = [
+    "build/fresh/SConstruct", "build/fresh/captures/a", "build/link", "other/old",
+    "seen/fresh.json",
+]  # fmt: skip
+
+
+def test_the_cache(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    everything = files(cache)
+    for words in (["--dry-run"], ["--bytes", "1G"], ["--variants", "9"], ["--depot", "nowhere"]):
+        assert main(["gc", *words]) == 0
+        assert files(cache) == everything, words
+        assert ("would remove a build" in capsys.readouterr().out) == (words == ["--dry-run"])
+    assert main(["gc"]) == 0
+    assert files(cache) == KEPT
+    # The folder is left for who may be about to build there, and goes when it stays empty.
+    assert (cache / "build/old").is_dir() and not (cache / "build/empty").exists()
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"removed a build, 700 B: {cache / 'build/old'}",
+        f"{cache}: 730 B freed, 1 build and 3 notes",
+    ]
+    os.utime(cache / "build/old", (time.time() - DAY,) * 2)
+    assert main(["gc", "--json"]) == 0
+    assert not (cache / "build/old").exists()
+    assert json.loads(capsys.readouterr().out)["cache"] == {
+        "folder": str(cache), "builds": [], "memos": {"files": 0, "size": 0}, "skipped": [],
+    }  # fmt: skip
+
+
+def test_a_build_that_runs_stays(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = cache / "build/old/.lock"
+    code = (
+        "import sys, pathlib\nfrom packageimage.locks import held\n"
+        "with held(pathlib.Path(sys.argv[1]), 'a build'):\n"
+        "    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(LIBRARY)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(lock)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ,
+    ) as holder:  # fmt: skip
+        assert holder.stdout and holder.stdout.readline() == "held\n"
+        for path in lock.parent.iterdir():
+            os.utime(path, (time.time() - 100 * DAY,) * 2)
+        assert main(["gc"]) == 0
+        assert f"kept {lock.parent}: a process uses it" in capsys.readouterr().out
+        assert (lock.parent / "SConstruct").exists()
+        holder.communicate("")
+    assert main(["gc"]) == 0
+    assert not (lock.parent / "SConstruct").exists()

@@ -4,6 +4,10 @@ Each depot is brought within its budgets, the image that was not used for longes
 an image was used is told by a log in the user's cache and by the library's time of last reading;
 one that was published or used within the last hour always stays, and so does one that a process
 has open on Windows. Images that came with an installed package are its installer's matter.
+
+With a budget of days and no --depot, the user's cache loses as well what was not written for so
+long: the folders that `pkgimage build` works in, and notes that spare a process what an earlier one
+has found out. They are made again when they are wanted.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..collecting import IN_USE, PUBLISHED_NOW, USED_NOW, Budgets, Collected, Stored, collect
+from ..collecting_cache import CollectedCache, collect_cache
+from ..depot import user_cache_folder
 from ..model.errors import PackageImageError, one_line
 from .images import depots_named
 from .output import add_json, document, size_text
@@ -65,13 +71,21 @@ def run(args: argparse.Namespace) -> int:
         collect(depot, budgets, os.environ, now, args.dry_run)
         for depot in depots_named(args.depot, os.environ)
     ]
+    cache = None
+    if budgets.days is not None and not args.depot:
+        cache = collect_cache(user_cache_folder(os.environ), budgets.days, now, args.dry_run)
     if args.json:
         depots = [_keys(each) for each in done]
-        print(document("gc", dry_run=args.dry_run, depots=depots))
+        kept = None if cache is None else _cache_keys(cache)
+        print(document("gc", dry_run=args.dry_run, depots=depots, cache=kept))
     else:
         for each in done:
             print("\n".join(_text(each, args.dry_run)))
-    failed = [reason for each in done for _, reason in each.skipped if reason not in _MAY_STAY]
+        if cache is not None and (cache.builds or cache.memos or cache.skipped):
+            print("\n".join(_cache_text(cache, args.dry_run)))
+    skipped = [reason for each in done for _, reason in each.skipped]
+    skipped += [] if cache is None else [reason for _, reason in cache.skipped]
+    failed = [reason for reason in skipped if reason not in _MAY_STAY]
     return 1 if failed else 0
 
 
@@ -121,6 +135,28 @@ def _row(image: Stored) -> dict[str, Any]:
         "size": image.size,
         "used": used,
     }
+
+
+def _cache_keys(done: CollectedCache) -> dict[str, Any]:
+    return {
+        "folder": str(done.folder),
+        "builds": [{"path": str(path), "size": size} for path, size in done.builds],
+        "memos": {"files": done.memos, "size": done.memo_size},
+        "skipped": [{"path": str(path), "why": why} for path, why in done.skipped],
+    }
+
+
+def _cache_text(done: CollectedCache, dry_run: bool) -> list[str]:
+    did = "would remove" if dry_run else "removed"
+    lines = [f"{did} a build, {size_text(size)}: {one_line(path)}" for path, size in done.builds]
+    lines += [f"kept {one_line(path)}: {why}" for path, why in done.skipped]
+    freed = sum(size for _, size in done.builds) + done.memo_size
+    lines.append(
+        f"{one_line(done.folder)}: {size_text(freed)} {'to free' if dry_run else 'freed'}, "
+        f"{len(done.builds)} build{'s' * (len(done.builds) != 1)} and "
+        f"{done.memos} note{'s' * (done.memos != 1)}"
+    )
+    return lines
 
 
 def _text(done: Collected, dry_run: bool) -> list[str]:
