@@ -200,6 +200,31 @@ def test_big_arrays_are_not_copied(make_module):
     assert len(data.modules[0].pickle) < 1000
 
 
+def test_sizes_are_those_of_globals(make_module):
+    first = make_module(
+        "data_made_first",
+        "import numpy as np\nword = 'w' * 300\narray = np.arange(1000.0)\nview = array[10:]\n"
+        "number = 1\ndef function():\n    return 'some text'\n",
+    )
+    second = make_module(
+        "data_made_second", "from data_made_first import array\nown = bytes(2000)\n"
+    )
+    found = serialise([first, second], lambda obj: None)
+    sizes = {module.name: dict(module.sizes) for module in found.modules}
+    assert list(sizes["data_made_first"]) == [
+        "(Python code)", "__doc__", "np", "word", "array", "view", "number", "function",
+    ]  # fmt: skip
+    assert 300 < sizes["data_made_first"]["word"] < 320
+    assert 8000 < sizes["data_made_first"]["array"] < 8500
+    assert sizes["data_made_first"]["view"] < 200
+    assert sizes["data_made_first"]["number"] == 2
+    assert sizes["data_made_second"]["array"] < 100
+    assert 2000 < sizes["data_made_second"]["own"] < 2020
+    for module in found.modules:
+        own = [found.buffers[index].data.nbytes for index in module.buffers]
+        assert sum(dict(module.sizes).values()) <= len(module.pickle) + sum(own)
+
+
 def test_a_small_view_does_not_keep_a_huge_array(make_module):
     module = make_module(
         "data_made_view",

@@ -130,8 +130,11 @@ def test_a_cut_pe_file_has_no_symbols(cut):
     ("values", "shown"),
     [
         ({}, []),
-        ({"k.TABLE": 60, "k.OTHER": 30}, [("k.TABLE", 60), ("k.OTHER", 30), ("all else", 10)]),
-        ({"k.TABLE": 100}, [("k.TABLE", 100)]),
+        (
+            {"k.TABLE": 60, "k.OTHER": 25, "k.in.OTHER": 5, "k.NONE": 0},
+            ["k 85", "TABLE 60", "OTHER 25", "all else 10", "k.in 5", "OTHER 5"],
+        ),
+        ({"k.TABLE": 100}, ["k 100", "TABLE 100"]),
         ({"k.TABLE": 101}, []),  # of another build
     ],
 )
@@ -139,6 +142,6 @@ def test_data_by_global(values, shown):
     of = facts([Section(".rodata", 100, 100)], [Part("data", 100, 100, True, False)], 100)
     (data,) = size_tree("k", of, [], [], {}, values).children
     (part,) = data.children
-    assert (part.name, [(node.name, node.size) for node in part.children]) == (
-        "package data", shown,
-    )  # fmt: skip
+    assert part.name == "package data"
+    nodes = [each for module in part.children for each in (module, *module.children)]
+    assert [f"{node.name} {node.size}" for node in nodes] == shown

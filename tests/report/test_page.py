@@ -169,7 +169,8 @@ def test_of_an_image(tmp_path, capsys):
     assert "kernels for linux-x86_64" in text and "code for generic" in text
 
 
-def test_of_a_build_with_times_owners_and_bench(tmp_path, capsys):
+@pytest.mark.parametrize("named", ["kernels.pkgimage", "."])
+def test_of_a_build_with_times_owners_and_bench(tmp_path, capsys, named):
     folder = tmp_path / "kernels.pkgimage"
     image(folder / "linux-x86_64")
     (folder / "kernels.build.json").write_bytes(encode("kernels", STEPS))
@@ -177,7 +178,7 @@ def test_of_a_build_with_times_owners_and_bench(tmp_path, capsys):
     (folder / "kernels.capture.json").write_text(json.dumps(owners))
     (tmp_path / "bench.json").write_text(json.dumps(BENCH))
     out = tmp_path / "r.html"
-    words = ["report", str(folder), "-o", str(out), "--bench", str(tmp_path / "bench.json")]
+    words = ["report", str(tmp_path / named), "-o", str(out), "--bench", str(tmp_path / "bench.json")]
     assert main([*words, "--depot", str(tmp_path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["package"], len(said["images"]), len(said["steps"])) == ("kernels", 1, 4)

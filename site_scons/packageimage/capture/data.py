@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +22,7 @@ from .data_names import Names, has_value, is_value, top_of
 from .data_nodes import SPECIAL, CannotRestore, Items, Made, Memory, Named, Node, Persistent
 from .data_objects import Objects
 from .data_reach import Reach
-from .data_writer import Unclosed, Writer
+from .data_writer import Mark, Unclosed, Writer
 
 __all__ = [
     "SPECIAL", "Buffer", "CannotRestore", "ModuleData", "Note", "PackageData", "Refusal",
@@ -36,6 +37,7 @@ _OF_IMPORT = frozenset(
         "__builtins__",
     }
 )  # fmt: skip
+CODE = "(Python code)"  # in `ModuleData.sizes`
 _ATOMS = (type(None), bool, int, float, str, bytes)
 
 
@@ -74,6 +76,7 @@ class ModuleData:
     dotted name in it or "" for the module itself. They are not in the pickle.
     `pickle`: a program for `load/objects.py`, protocol 5.
     `buffers`: indices into `PackageData.buffers`, in the order in which the pickle takes them.
+    `sizes`: of each global, the bytes that were first needed for it, and of the functions' code.
     """
 
     name: str
@@ -82,6 +85,7 @@ class ModuleData:
     lazy: tuple[tuple[str, str, str], ...]
     pickle: bytes
     buffers: tuple[int, ...]
+    sizes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -365,18 +369,23 @@ class _Attempt:
     def _write(self, name: str) -> None:
         objects = self._objects
         writer = Writer(name, objects.find, self._strings[name])
+        marks: list[tuple[str, Mark]] = []
         tables = list(self._code_tables(name))
         if tables:
             # Not walked, so it is written by hand.
-            writer.call(objects.constructor("codes"), *tables)
+            first, *_, last = writer.call(objects.constructor("codes"), *tables)
+            marks += [(CODE, first), ("", last)]
         for word, run in self._runs(name):
-            names = Items(obj=None, kind="inline", parts=[key for key, _ in run])
+            keys = [key for key, _ in run]
+            names = Items(obj=None, kind="inline", parts=keys)
             values = [value for _, value in run] if word == "put" else []
-            writer.call(objects.constructor(word), names, *values)
+            ends = writer.call(objects.constructor(word), names, *values)[1:]
+            if values:
+                marks += zip([*keys, ""], ends, strict=True)
         data = writer.finish(self._shared[name])
-        indices = []
-        for memory in writer.buffers:
-            indices.append(self._buffer(memory))
+        known = len(self.buffers)
+        indices = [self._buffer(memory) for memory in writer.buffers]
+        sizes = [self._bytes(before, after, indices, known) for before, after in _pairs(marks)]
         imports, absent = self._imports[name]
         self.modules.append(
             ModuleData(
@@ -386,8 +395,16 @@ class _Attempt:
                 tuple(sorted(self._lazy[name])),
                 data,
                 tuple(indices),
+                tuple((key, size) for (key, _), size in zip(marks, sizes, strict=False) if key),
             )
         )
+
+    def _bytes(self, before: Mark, after: Mark, indices: list[int], known: int) -> int:
+        """What lies between two marks: the pickle's bytes and new buffers; those from `known` on
+        are this module's."""
+        new = {index for index in indices[before[1] : after[1]] if index >= known}
+        new -= set(indices[: before[1]])
+        return after[0] - before[0] + sum(self.buffers[index].data.nbytes for index in new)
 
     def _code_tables(self, name: str) -> Iterator[Items]:
         """The module's code objects in runs of one file."""
@@ -443,6 +460,10 @@ class _Refused(Exception):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(reason)
         self.path = path
+
+
+def _pairs(marks: list[tuple[str, Mark]]) -> Iterator[tuple[Mark, Mark]]:
+    return pairwise(mark for _, mark in marks)
 
 
 def _table(file: object, codes: list[Any]) -> Items:

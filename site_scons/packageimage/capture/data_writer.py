@@ -32,6 +32,10 @@ _BATCH = 1000
 _TIMES_OPEN = 4
 
 
+Mark = tuple[int, int]
+"""How far a pickle is: bytes written, buffers taken."""
+
+
 class Unclosed(CannotRestore):
     """A cycle of objects none of which can be made before the others."""
 
@@ -52,16 +56,25 @@ class Writer:
         self._node_of = node_of
         self._strings = strings
         self._out: list[bytes] = []
+        self._counted = self._size = 0  # the first parts of the output, and their bytes
         self._memo: dict[int | str, int] = {}
         self._open: dict[int, int] = {}
         self._depth = 0
         self._making = 0
         self._waiting: list[Made] = []
 
-    def call(self, function: object, *args: object) -> None:
-        """Have something called; what it returns is dropped."""
-        self._run(self._call(function, args))
+    def call(self, function: object, *args: object) -> list[Mark]:
+        """Have something called; what it returns is dropped. Gives how far the pickle was before
+        each argument and after the last."""
+        marks: list[Mark] = []
+        self._run(self._call(function, args, marks.append))
         self._out.append(pickle.POP)
+        return marks
+
+    def _mark(self) -> Mark:
+        self._size += sum(map(len, self._out[self._counted :]))
+        self._counted = len(self._out)
+        return self._size, len(self.buffers)
 
     def finish(self, shared: Sequence[object]) -> bytes:
         """The whole pickle, which ends with a list of objects."""
@@ -197,15 +210,25 @@ class Writer:
             yield from parts[start : start + _BATCH]
             self._out.append(pickle.SETITEMS if pairs else pickle.APPENDS)
 
-    def _call(self, function: object, args: Sequence[object]) -> Iterator[object]:
+    def _call(
+        self, function: object, args: Sequence[object], note: Callable[[Mark], None] | None = None
+    ) -> Iterator[object]:
         yield function
-        yield from self._tuple(args)
+        yield from self._tuple(args, note)
         self._out.append(pickle.REDUCE)
 
-    def _tuple(self, parts: Sequence[object]) -> Iterator[object]:
+    def _tuple(
+        self, parts: Sequence[object], note: Callable[[Mark], None] | None = None
+    ) -> Iterator[object]:
         if len(parts) > 3:
             self._out.append(pickle.MARK)
-        yield from parts
+        if note is None:
+            yield from parts
+        else:
+            for part in parts:
+                note(self._mark())
+                yield part
+            note(self._mark())
         self._out.append(_TUPLES.get(len(parts), pickle.TUPLE))
 
     def _enter(self, node: Node) -> None:

@@ -135,18 +135,23 @@ def _of_package(name: str, depots: list[str]) -> list[Path]:
 def _build(folder: Path) -> tuple[list[Path], tuple[Step, ...], dict[str, str], dict[str, int]]:
     """A build's images, its steps, the function of each entry, the bytes of each global."""
     suffixes = tuple({f".linked{p.image_suffix[9:]}" for p in PLATFORMS.values()})
-    files = sorted(file for file in folder.glob("*/*.linked.*") if file.name.endswith(suffixes))
-    if not files:
+    # A package's own folder, or what it lies in: a project's, or that of `pkgimage build`.
+    for folders in ([folder], sorted(folder.glob("*.pkgimage"))):
+        found = (file for each in folders for file in each.glob("*/*.linked.*"))
+        files = sorted(file for file in found if file.name.endswith(suffixes))
+        if files:
+            break
+    else:
         raise PackageImageError(
             f"{one_line(folder)}: expected a build's folder with linked images, found none; build "
             "first, or name an image"
         )
     steps: tuple[Step, ...] = ()
-    for file in sorted(folder.glob(f"*{SUFFIX}")):
+    for file in sorted(file for each in folders for file in each.glob(f"*{SUFFIX}")):
         steps += decode(_read(file), one_line(file))[1]
     owners: dict[str, str] = {}
     values: dict[str, int] = {}
-    for file in sorted(folder.glob("*.capture.json")):
+    for file in sorted(file for each in folders for file in each.glob("*.capture.json")):
         try:
             said = json.loads(_read(file))
             owners |= {str(name): str(owner) for name, owner in said["entry_owners"].items()}

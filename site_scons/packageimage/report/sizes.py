@@ -149,8 +149,14 @@ def _parts(facts: ImageFacts, values: Mapping[str, int]) -> list[Node]:
 
 
 def _values(size: int, values: Mapping[str, int]) -> tuple[Node, ...]:
-    """The globals, and what belongs to none; nothing when they would be more than there is."""
-    found = [Node(name, bytes_) for name, bytes_ in values.items() if bytes_ > 0]
+    """The globals by module, and what belongs to none; nothing when they would be more than there
+    is."""
+    modules: dict[str, list[Node]] = {}
+    for name, bytes_ in values.items():
+        if bytes_ > 0:
+            module, _, key = name.rpartition(".")
+            modules.setdefault(module, []).append(Node(key, bytes_))
+    found = [_node(module, nodes) for module, nodes in modules.items()]
     rest = size - sum(node.size for node in found)
     if not found or rest < 0:
         return ()

@@ -218,6 +218,11 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         "preferences": dict.fromkeys(PREFERENCES, "") | request["preferences"],
         "restored": [module.name for module in data.modules] if data else [],
         "attached": [vars(refusal) for refusal in data.refused] if data else [],
+        "data_sizes": {
+            f"{module.name}.{key}": size
+            for module in (data.modules if data else ())
+            for key, size in sorted(module.sizes)
+        },
         "methods": len(collected.methods),
         "omitted": [vars(o) for o in collected.omitted],
     }
