@@ -178,7 +178,14 @@ def test_of_a_build_with_times_owners_and_bench(tmp_path, capsys, named):
     (folder / "kernels.capture.json").write_text(json.dumps(owners))
     (tmp_path / "bench.json").write_text(json.dumps(BENCH))
     out = tmp_path / "r.html"
-    words = ["report", str(tmp_path / named), "-o", str(out), "--bench", str(tmp_path / "bench.json")]
+    words = [
+        "report",
+        str(tmp_path / named),
+        "-o",
+        str(out),
+        "--bench",
+        str(tmp_path / "bench.json"),
+    ]
     assert main([*words, "--depot", str(tmp_path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["package"], len(said["images"]), len(said["steps"])) == ("kernels", 1, 4)

@@ -117,6 +117,8 @@ class Function:
 
 def make(function: Function) -> Any:
     """A dispatcher; `set_parts` may follow. Where Numba is there it waits to be Numba's."""
+    if _class is not None and "numba" not in sys.modules:
+        return _class(function)
     native = native_extensions()
     if native is not None:
         return _dispatcher_class(native)(function)
@@ -240,8 +242,8 @@ def _make_class(native: Extensions) -> Any:
         def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
             """The C code asks for a function to call. What it gets is called with the same
             arguments: this dispatcher once more, when it has learned of something that may fit."""
-            function = vars(self).get("_pkgimage_function")
-            found = None if kwargs or function is None else _answer(self, args, native)
+            function = self.__dict__.get("_pkgimage_function")
+            found = None if kwargs or function is None else _answer(self, function, args, native)
             if found is None:
                 become_numbas(self)
                 found = self
@@ -278,26 +280,23 @@ class _Again:
         return self._dispatcher(*args[:position], *rest, **named)
 
 
-def _answer(found: Any, args: tuple[Any, ...], native: Extensions) -> Any:
+def _answer(found: Any, function: Function, args: tuple[Any, ...], native: Extensions) -> Any:
     """What to call: the dispatcher itself after its specialisations were added, or one of them;
     None when Numba has to answer."""
-    with _lock:
-        function = vars(found).get("_pkgimage_function")
-    if function is None:
-        return found  # another thread has made it Numba's meanwhile
-    methods = function.body[6]
-    if not function.body[5] and any(method[0] not in function.installed for method in methods):
-        # No more may be compiled, so the C code chooses among all, and converts.
+    *_, may_compile, methods = function.body
+    installed = function.installed
+    if not may_compile and any(method[0] not in installed for method in methods):
+        # So the C code chooses among all, and converts.
         for method in methods:
             _install(found, function, method, native)
         return found
     actual = tuple([spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args])
     if None in actual:
         return None
-    if actual in function.installed:
+    if actual in installed:
         # Another thread has added it since the C code looked, or it could not be added.
-        return function.installed[actual]
-    if not function.body[5]:
+        return installed[actual]
+    if not may_compile:
         return _converted(found, function, actual, native)
     for method in methods:
         if method[0] == actual:
