@@ -57,6 +57,23 @@ def test_publish(folder: Path) -> None:
     assert sorted(os.listdir(image.parent)) == sorted([image.name, header.name])
 
 
+@pytest.mark.parametrize("copies", ["all", "some", "none", "not there"])
+def test_whatever_the_system_copies(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, copies: str
+) -> None:
+    def copy_file_range(source: int, target: int, size: int) -> int:
+        if copies == "none" or os.lseek(target, 0, os.SEEK_CUR) >= 3_000_000:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return os.write(target, os.read(source, 1_500_000 if copies == "some" else size))
+
+    if copies == "not there":
+        monkeypatch.delattr(os, "copy_file_range", raising=False)
+    elif copies != "all":
+        monkeypatch.setattr(os, "copy_file_range", copy_file_range, raising=False)
+    content = os.urandom(5_000_001)
+    assert published(folder, content)[0].read_bytes() == content
+
+
 def test_an_open_image_keeps_its_content(folder: Path) -> None:
     """A process that has the library mapped must not see it change below its feet."""
     if os.name == "nt":

@@ -10,10 +10,12 @@ leave one of the files.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from packageimage.depot import HEADER_SUFFIX, SIGNATURE_SUFFIX
 from packageimage.locks import held
@@ -25,6 +27,11 @@ LOCK_SUFFIX = ".lock"
 # Not writable by the group, whatever the umask: an image that others may write is not used.
 _LIBRARY_MODE, _FILE_MODE = 0o755, 0o644
 _COPY_SIZE = 1 << 20
+_SYSTEM_COPY_SIZE = 1 << 30
+# Between file systems, on one that can't, where a sandbox forbids it (errno of Linux).
+_NO_COPY_HERE = frozenset(
+    {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF, errno.EPERM}
+)
 _MOST_VARIANTS = 9
 
 
@@ -53,8 +60,8 @@ def publish(linked: Path, sidecar: bytes, image: Path, header: Path) -> Path:
                 with contextlib.suppress(OSError):
                     os.utime(header)  # published now, for `pkgimage gc`
                 return image
-            new_image = _write(cleanup, image, _chunks(linked), _LIBRARY_MODE)
-            new_header = _write(cleanup, header, iter((sidecar,)), _FILE_MODE)
+            new_image = _write(cleanup, image, linked, _LIBRARY_MODE)
+            new_header = _write(cleanup, header, sidecar, _FILE_MODE)
             try:
                 _replace_both(new_image, new_header, image, header)
             except PermissionError as error:
@@ -82,7 +89,7 @@ def publish_alone(linked: Path, sidecar: bytes, image: Path, header: Path, about
 def replace_file(target: Path, data: bytes) -> None:
     """Write a whole file in one step, as an image's header is. Raises OSError."""
     with contextlib.ExitStack() as cleanup:
-        os.replace(_write(cleanup, target, iter((data,)), _FILE_MODE), target)
+        os.replace(_write(cleanup, target, data, _FILE_MODE), target)
         _sync_folder(target.parent)
 
 
@@ -186,19 +193,38 @@ def _temporary(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}")
 
 
-def _write(cleanup: contextlib.ExitStack, target: Path, chunks: Iterator[bytes], mode: int) -> Path:
-    """A new file beside `target` with that content on disk; `cleanup` removes what is left."""
+def _write(cleanup: contextlib.ExitStack, target: Path, content: bytes | Path, mode: int) -> Path:
+    """A new file beside `target` on disk, with bytes or those of a file; `cleanup` removes what is
+    left."""
     temporary = _temporary(target)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, mode)
     cleanup.callback(temporary.unlink, missing_ok=True)
     with open(descriptor, "wb") as output:
-        for chunk in chunks:
-            output.write(chunk)
+        if isinstance(content, Path):
+            _copy(content, output)
+        else:
+            output.write(content)
         output.flush()
         # Or a crash of the machine could leave names without content.
         os.fsync(output.fileno())
     return temporary
+
+
+def _copy(path: Path, output: BinaryIO) -> None:
+    """Write a file's bytes: by the system, where it can, which takes a third of the time."""
+    with open(path, "rb") as source:
+        by_system = getattr(os, "copy_file_range", None)
+        try:
+            while by_system and by_system(source.fileno(), output.fileno(), _SYSTEM_COPY_SIZE):
+                pass
+        except OSError as error:
+            if error.errno not in _NO_COPY_HERE:
+                raise
+        # What is left, or all; nothing where the system has copied.
+        source.seek(output.seek(0, os.SEEK_END))
+        while chunk := source.read(_COPY_SIZE):
+            output.write(chunk)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -184,6 +184,9 @@ class Request:
         lines = [
             "# Written by `pkgimage build`, anew each time.",
             "import os",
+            # Three times as quick as MD5 where the processor has instructions for it, which counts
+            # for packages with much data.
+            "SetOption('hash_format', 'sha256')",
             f"env = Environment(tools=['pkgimage'], toolpath=[{str(_tools())!r}],",
             "    ENV=dict(os.environ),",
             f"    PKGIMAGE_PYTHON={sys.executable!r},",

@@ -10,6 +10,7 @@ Only little-endian 64-bit files are read; no platform of ours has others.
 from __future__ import annotations
 
 import io
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -151,7 +152,8 @@ def read_image(data: bytes, name: str) -> ElfImage:
 def _open(data: bytes) -> Any:
     from elftools.elf.elffile import ELFFile  # 60 ms; only commands that read ELF pay it
 
-    elf = ELFFile(io.BytesIO(data))
+    # A mapped file is a stream itself, and its bytes are not read before they are asked for.
+    elf = ELFFile(data if isinstance(data, mmap.mmap) else io.BytesIO(data))
     if elf.elfclass != 64 or not elf.little_endian:
         raise Damaged(f"{elf.elfclass} bit, {'little' if elf.little_endian else 'big'} endian")
     return elf

@@ -20,7 +20,7 @@ def object_format(data: bytes, name: str = "file") -> str:
     Raises PackageImageError when `data` begins like none of them.
     """
     for magic, found in _MAGIC:
-        if data.startswith(magic):
+        if data[: len(magic)] == magic:
             return found
     start = data[:4].hex() or "nothing"
     raise PackageImageError(

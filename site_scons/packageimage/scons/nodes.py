@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _LOADED = time.perf_counter()
+_LARGE = 1 << 24  # bytes
 
 
 @dataclass(eq=False)
@@ -91,6 +92,18 @@ class StageFile(SCons.Node.FS.File):
         # Asked for always: SCons measures the dependencies as it compares them.
         found = bool(super().changed(node, allowcache))
         return found or (node is None and self._is_unrecorded())
+
+    def get_max_drift_csig(self) -> str:
+        """What SCons recorded of a large output that has its time and size; nobody edits those, and
+        to hash a gigabyte takes a second, in builds that have nothing to do."""
+        file: Any = self
+        size = file.get_size()
+        if size >= _LARGE:
+            info = file.get_stored_info().ninfo
+            known = (getattr(info, "timestamp", None), getattr(info, "size", None))
+            if known == (file.get_timestamp(), size) and getattr(info, "csig", None):
+                return str(info.csig)
+        return str(super().get_max_drift_csig() or "")
 
     def _is_unrecorded(self) -> bool:
         """Whether it may come from a build that was killed before SCons recorded what it is."""

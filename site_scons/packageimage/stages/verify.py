@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import mmap
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from packageimage.inspect.images import image_facts
 from packageimage.inspect.verify import verify
@@ -42,6 +44,14 @@ def read_includes(path: Path) -> tuple[headers.Include, ...]:
         ) from None
 
 
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    """A file's bytes, which may be more than the memory holds."""
+    with open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return b""  # nothing can't be mapped
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
 def run(args: argparse.Namespace) -> None:
     """Publish the image and its header, or nothing.
 
@@ -50,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     """
     platform = platform_named(args.platform)
     header = args.header.read_bytes()
-    image = args.image.read_bytes()
+    image: Any = _mapped(args.image)
     try:
         described = headers.decode(header)
     except headers.HeaderError as error:
