@@ -206,6 +206,28 @@ def test_modules_without_a_source(tmp_path):
     assert "found making.made, which has none: leave it out" in refused.stderr
 
 
+def test_a_module_that_could_not_be_imported_at_build(tmp_path):
+    """The package did without it, and does again until what it needs is there."""
+    package = tmp_path / "src" / "without"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from numba import njit\n@njit\ndef f(x):\n    return x + 1\n"
+        "try:\n    from .quick import g\nexcept ImportError:\n    g = f\n"
+    )
+    (package / "quick.py").write_text("import not_here\ndef g(x):\n    return x + 10\n")
+    workload = tmp_path / "workload.py"
+    workload.write_text("import without; without.f(1)\n")
+    depot = tmp_path / "depot"
+    build(tmp_path, depot, "without", workload, package.parent, "--restore")
+    program = tmp_path / "program.py"
+    program.write_text("import without; print(without.g(1))\n")
+    seen = run_restored(tmp_path, depot, program, package.parent)
+    assert (seen.output, seen.seen["restored"], seen.error) == ("2\n", ["without"], "")
+    (package.parent / "not_here.py").touch()
+    seen = run_restored(tmp_path, depot, program, package.parent)
+    assert (seen.output, seen.seen["restored"]) == ("11\n", [])
+
+
 def test_restoring_can_be_switched_off(tmp_path, depot):
     program = "import stored; print(stored.scaled(1.0))"
     plain, seen = both(tmp_path, depot, program, PKGIMAGE_RESTORE="no")

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from .data_code import marshalled
-from .data_imports import imports_of
+from .data_imports import absent_for, imports_of
 from .data_names import Names, has_value, is_value, top_of
 from .data_nodes import SPECIAL, CannotRestore, Items, Made, Memory, Named, Node, Persistent
 from .data_objects import Objects
@@ -128,7 +128,11 @@ def serialise(
     for module in modules:
         names, absent = imports_of(module, loaded)
         also = (led_to or {}).get(module.__name__, ())
-        imports[module.__name__] = tuple(dict.fromkeys((*names, *also))), absent
+        names = dict.fromkeys((*names, *(name for name in also if name in loaded)))
+        for name in also:
+            if name not in loaded:  # it failed, and the module went on without it
+                absent = (*absent, *absent_for(name, loaded))
+        imports[module.__name__] = tuple(names), tuple(dict.fromkeys(absent))
     while True:
         attempt = _Attempt(modules, refused, special, lazy_packages, loaded, imports, finished)
         found = attempt.run()

@@ -36,6 +36,19 @@ def imports_of(
     return tuple(imports), tuple(absent)
 
 
+def absent_for(name: str, loaded: Mapping[str, ModuleType]) -> tuple[str, ...]:
+    """The top-level modules that do not exist and that a module asks for whose import failed."""
+    module = ModuleType(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return ()
+    if spec is None or not spec.origin:
+        return ()
+    module.__file__, module.__package__, module.__spec__ = spec.origin, spec.parent, spec
+    return imports_of(module, loaded)[1]
+
+
 def _name_of(value: object, loaded: Mapping[str, ModuleType]) -> str | None:
     if isinstance(value, ModuleType) and loaded.get(value.__name__) is value:
         return value.__name__
