@@ -90,7 +90,7 @@ class Bench:
         """Build, compare the results, fill Numba's cache; what the application prints."""
         build(self.case.package, self.depot, "native", self.work / "build", "--restore")
         plain = self.run_plain(NO_CACHE, "main").output
-        restored = self.run_image(_CHECK, call="main").output
+        restored = self.run_image(_CHECK, call="main", PKGIMAGE="strict").output
         if restored != plain:
             raise Failed(f"restored, it printed {restored!r}, under Numba {plain!r}")
         listed = self.run_image(_LIST.format(package=self.case.package.name), app=False)

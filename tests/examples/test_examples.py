@@ -77,17 +77,19 @@ def expected(example: Example) -> str:
 @pytest.fixture(scope="module")
 def depots(tmp_path_factory):
     """A function from an example to a depot with its image, built once."""
-    made: dict[str, Path] = {}
+    made: dict[tuple[str, ...], Path] = {}
 
-    def depot_of(example: Example) -> Path:
-        if example.name not in made:
+    def depot_of(example: Example, *more: str) -> Path:
+        key = (example.name, *more)
+        if key not in made:
             folder = tmp_path_factory.mktemp(example.name)
             depot = folder / "depot"
             workload = str(example.folder / example.workload)
             command = ["build", example.name, "--workload", workload, "--depot", str(depot)]
-            python(example, folder, "-m", "packageimage", *command, "--cpu-targets", "native")
-            made[example.name] = depot
-        return made[example.name]
+            command += ["--cpu-targets", "native", *more]
+            python(example, folder, "-m", "packageimage", *command)
+            made[key] = depot
+        return made[key]
 
     return depot_of
 
@@ -123,3 +125,26 @@ def test_the_image_gives_the_same_bits_and_compiles_nothing(example, tmp_path, d
     assert reports["plain"]["compiled"]
     assert (reports["image"]["compiled"], reports["image"]["passes"]) == ([], 0)
     assert differences(reports["plain"]["results"], reports["image"]["results"]) == []
+
+
+RESTORED = """
+import packageimage, runpy, sys
+session = packageimage.enable()
+sys.path.insert(0, {folder!r})
+runpy.run_path({app!r}, run_name="__main__")
+ran = [name for name in sys.modules if name.partition(".")[0] == {name!r}]
+assert sorted(ran) == session.restored, set(ran) ^ set(session.restored)
+assert (session.misses, "numba" in sys.modules) == ([], False), session.misses
+"""
+
+
+# kernels has universal functions of Numba, with which its modules run from source.
+@pytest.mark.parametrize("example", as_marked(INSTALLED))
+def test_restored_it_prints_what_is_stored_without_numba(example, tmp_path, depots):
+    """Strict: all modules that an image has are restored."""
+    app = str(example.folder / "app.py")
+    program = tmp_path / "restored.py"
+    text = RESTORED.format(folder=str(example.folder), app=app, name=example.name)
+    program.write_text(text, encoding="utf-8")
+    images = {"PKGIMAGE": "strict", "PKGIMAGE_DEPOT_PATH": str(depots(example, "--restore"))}
+    assert python(example, tmp_path, str(program), **images) == expected(example)
