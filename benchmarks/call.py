@@ -2,9 +2,11 @@
 
     python call.py [--rounds 15] [--calls 200000]
 
-Functions of 1, 3 and 8 arguments that do nothing with them. Each round times both in fresh
-processes, in turns: in one the package is restored and Numba is not there, in the other Numba has
-compiled it. Printed: nanoseconds a call, medians of the rounds, and the ratio.
+Functions of 1, 3 and 8 arguments that do nothing with them, called in fresh processes in turns:
+from Numba's compilation, from the image without Numba (restored), from the image through Numba's
+own dispatcher (attached), and from Numba's compilation once more, which is what chance makes of a
+ratio of 1. Printed: nanoseconds a call, medians of the rounds, and the ratios of the medians to
+Numba's.
 """
 
 import argparse
@@ -47,7 +49,7 @@ for function, arguments in CALLS.values():
 """
 TIMER = """
 import json, sys, timeit
-if {restored}:
+if {image}:
     import packageimage
     packageimage.enable()
 sys.path.insert(0, {folder!r})
@@ -59,6 +61,7 @@ for name, (function, arguments) in CALLS.items():
     statement = f"f({{', '.join(names)}})"
     found[name] = min(timeit.repeat(statement, globals=values, number={calls}, repeat=5)) / {calls}
 assert ("numba" in sys.modules) != {restored}
+assert not {image} or packageimage.enable().answered == 4
 print(json.dumps(found))
 """
 
@@ -76,25 +79,37 @@ def main() -> int:
         package = Package("called", work / "workload.py", work / "src")
         build(package, work / "depot", "native", work / "build", "--restore")
 
-        def side(restored: bool):
-            code = TIMER.format(restored=restored, folder=str(work), calls=arguments.calls)
-            environment = (
-                image_environment(package, work / "depot")
-                if restored
-                else plain_environment(package)
+        def side(image: bool, restored: bool = False):
+            code = TIMER.format(
+                image=image, restored=restored, folder=str(work), calls=arguments.calls
             )
+            environment = {
+                **(
+                    image_environment(package, work / "depot")
+                    if image
+                    else plain_environment(package)
+                ),
+                "PKGIMAGE_RESTORE": "yes" if restored else "no",
+            }
             return run(Command(("-c", code), work, environment))
 
-        sides = {"numba": lambda: side(False), "restored": lambda: side(True)}
+        sides = {
+            "Numba": lambda: side(False),
+            "restored": lambda: side(True, True),
+            "attached": lambda: side(True),
+            "Numba again": lambda: side(False),
+        }
         runs = in_turns(sides, dict.fromkeys(sides, arguments.rounds))
     times = {name: [json.loads(done.output) for done in listed] for name, listed in runs.items()}
     print(as_text(describe()))
-    head = f"{'call':14}{'Numba':>12}{'restored':>12}{'ratio':>8}"
+    head = "call          " + "".join(f"{name:>14}" for name in times)
+    head += "".join(f"{name:>14}" for name in list(times)[1:])
     print(f"{head}\n{'-' * len(head)}")
-    for name in times["numba"][0]:
-        numba = summarise(found[name] for found in times["numba"]).median
-        restored = summarise(found[name] for found in times["restored"]).median
-        print(f"{name:14}{numba * 1e9:>9.1f} ns{restored * 1e9:>9.1f} ns{restored / numba:>8.3f}")
+    for name in times["Numba"][0]:
+        medians = [summarise(found[name] for found in listed).median for listed in times.values()]
+        row = "".join(f"{median * 1e9:>11.1f} ns" for median in medians)
+        row += "".join(f"{median / medians[0]:>14.3f}" for median in medians[1:])
+        print(f"{name:14}{row}")
     return 0
 
 
