@@ -128,11 +128,11 @@ def serialise(
     for module in modules:
         names, absent = imports_of(module, loaded)
         also = (led_to or {}).get(module.__name__, ())
-        names = dict.fromkeys((*names, *(name for name in also if name in loaded)))
+        names += tuple(name for name in also if name in loaded)
         for name in also:
             if name not in loaded:  # it failed, and the module went on without it
                 absent = (*absent, *absent_for(name, loaded))
-        imports[module.__name__] = tuple(names), tuple(dict.fromkeys(absent))
+        imports[module.__name__] = tuple(dict.fromkeys(names)), tuple(dict.fromkeys(absent))
     while True:
         attempt = _Attempt(modules, refused, special, lazy_packages, loaded, imports, finished)
         found = attempt.run()
