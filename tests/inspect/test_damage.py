@@ -28,7 +28,6 @@ MAGIC = (b"", b"\x7fELF\x02\x01", b"\xcf\xfa\xed\xfe", b"MZ", b"\x64\x86", b"\0\
 
 quick = settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -80,7 +80,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(values)
 def test_as_numba_has_it(value):
     found = spec_of(value)
@@ -90,7 +90,7 @@ def test_as_numba_has_it(value):
         assert type_of(found) == numba.typeof(value)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(arrays())
 def test_arrays_of_numbers_do_not_need_numba(array):
     if array.dtype.kind in "biuf" and array.dtype.isnative and array.dtype.itemsize <= 8:

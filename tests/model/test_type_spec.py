@@ -93,7 +93,7 @@ def test_conversions_between_numbers(actual):
         assert found == (None if wanted is None else wanted.value), (actual, formal)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(pairs)
 def test_conversions(pair):
     actual, formal = pair
@@ -121,7 +121,7 @@ def calls(draw):
     return tuple(actual), declared
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(calls())
 def test_select(call):
     """Numba's `resolve_overload` in Python rates as its dispatcher in C does."""
