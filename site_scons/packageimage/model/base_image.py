@@ -5,8 +5,10 @@ from __future__ import annotations
 from packageimage.model.digest import sha256
 from packageimage.model.record import Record
 
-RUNTIME_FORMAT = 1
-"""The contract between images and our loader (exported table, slots, method table)."""
+RUNTIME_FORMAT = 2
+"""The contract between images and our loader: exported table, slots, tables of methods and of
+functions, how methods' keys are made. Another number for each change, so that no loader reads what
+it does not know."""
 
 
 class BaseImage(Record):
