@@ -228,6 +228,104 @@ def test_a_module_that_could_not_be_imported_at_build(tmp_path):
     assert (seen.output, seen.seen["restored"]) == ("11\n", [])
 
 
+ORDER = """
+from numba import njit
+
+G = 1
+
+@njit
+def top(x):
+    return helper(x) + 1  # which comes later
+
+@njit
+def helper(x):
+    return x * 2
+
+def plain(x):
+    return x + G
+
+renamed = njit(plain)
+twin = njit(plain)
+lam = njit(lambda x: x + G)
+
+class K:
+    static = staticmethod(njit(lambda x: x + G))
+
+def factory():
+    @njit
+    def inner(x):
+        return x + G
+
+    @njit
+    def outer(x):
+        return inner(x)
+
+    return inner, outer
+
+inner, outer = factory()
+_static = K.static
+
+@njit
+def calls(x):
+    return renamed(x) + lam(x) + _static(x)
+"""
+ORDER_PROGRAM = """
+import order
+print(order.top(1), order.calls(1), order.outer(1), order.twin(1), order.twin(1.5))
+order.G = 5
+print(order.renamed(1), order.lam(1), order.K.static(1), order.inner(1), order.twin(1))
+order.top.__doc__, order.top.__name__, order.helper.extra = "d", "n", 3
+import numba
+print(order.top(2), order.top.signatures, order.calls(1), order.twin(1), order.twin(1.5))
+print(order.top.__doc__, order.top.__name__, order.helper.extra)
+print(order.renamed(1), order.renamed(2.5), order.inner(1), numba.njit(order.plain)(1))
+"""
+
+
+@pytest.mark.parametrize("more", [(), ("--restore",)], ids=["attached", "restored"])
+def test_functions_that_call_each_other_in_any_order(tmp_path, more):
+    """Whatever their names and however they are found, before and after Numba is imported."""
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "order.py").write_text(ORDER)
+    workload = tmp_path / "workload.py"
+    workload.write_text(
+        "import order\norder.top(1); order.calls(1); order.outer(1); order.twin(1)\n"
+        "order.twin(1.5); order.inner(1); order.renamed(2.5)\n"
+    )
+    build(tmp_path, tmp_path / "depot", "order", workload, source, *more)
+    program = tmp_path / "program.py"
+    program.write_text(ORDER_PROGRAM)
+    plain = run_plain(tmp_path, program, source)
+    seen = run_restored(tmp_path, tmp_path / "depot", program, source)
+    assert seen.output == plain, seen.error
+    assert seen.seen["answered"] > 3
+
+
+ATTRIBUTES = {
+    "extra": "f.extra = 5",
+    "__doc__": 'f.__doc__ = "other"',
+    "__name__": 'f.__name__ = "other"',
+}
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_attributes_of_dispatchers_are_not_lost(tmp_path, name):
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "bearing.py").write_text(
+        f"from numba import njit\n@njit\ndef f(x):\n    return x\n{ATTRIBUTES[name]}\n"
+    )
+    workload = tmp_path / "workload.py"
+    workload.write_text("import bearing; bearing.f(1)\n")
+    built = pkgimage(
+        tmp_path, "build", "bearing", "--path", str(source), "--workload", str(workload),
+        "--depot", str(tmp_path / "depot"), "--restore",
+    )  # fmt: skip
+    said = built.stdout + built.stderr
+    assert f"a compiled function whose attribute {name} was set (bearing.f)" in said
+
+
 def test_restoring_can_be_switched_off(tmp_path, depot):
     program = "import stored; print(stored.scaled(1.0))"
     plain, seen = both(tmp_path, depot, program, PKGIMAGE_RESTORE="no")

@@ -131,7 +131,10 @@ def serialise(
         names += tuple(name for name in also if name in loaded)
         for name in also:
             if name not in loaded:  # it failed, and the module went on without it
-                absent = (*absent, *absent_for(name, loaded))
+                missing = absent_for(name, loaded)
+                absent += missing
+                # Where nothing tells why, loading tries again, and runs the source when it fails.
+                names += () if missing else (name,)
         imports[module.__name__] = tuple(dict.fromkeys(names)), tuple(dict.fromkeys(absent))
     while True:
         attempt = _Attempt(modules, refused, special, lazy_packages, loaded, imports, finished)

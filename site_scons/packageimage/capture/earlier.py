@@ -62,7 +62,6 @@ class EarlierCapture:
         self.slots = _Cells(self.slot_names, cell)
         self.methods: Mapping[str, CapturedMethod] = stored.methods
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        self.answered: dict[str, object] = {}
         self._rows: dict[str, dict[str, Any] | None] = {}
         self._engine: Any = None
 

@@ -11,6 +11,7 @@ import types as python_types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from numba import njit
 from numba.core import compiler, dispatcher, types
 from numba.core.registry import CPUDispatcher
 from numba.experimental.jitclass import base as jitclass
@@ -93,6 +94,9 @@ class FunctionTable:
             marshal.dumps(dict(found.targetoptions), package_data.MARSHAL_VERSION)
         except ValueError:
             raise CannotRestore("a function with options that are objects") from None
+        changed = _changed_attribute(found)
+        if changed:
+            raise CannotRestore(f"a compiled function whose attribute {changed} was set")
         if id(found) not in self._numbers:
             table = self.dispatchers[module]
             self._numbers[id(found)] = module, len(table)
@@ -171,6 +175,24 @@ class FunctionTable:
             not found.targetoptions.get("nopython", False),
             package_data.dumps(body),
         )
+
+
+_OF_DISPATCHERS = frozenset(vars(njit(lambda: None)))
+_OF_FUNCTIONS = ("__doc__", "__module__", "__name__", "__qualname__")
+
+
+def _changed_attribute(found: Any) -> str | None:
+    """An attribute that was set on a dispatcher and neither Numba's nor its function's."""
+    function, own = found.py_func, vars(found)
+    for name in sorted(own):
+        if name in _OF_FUNCTIONS:
+            same = own[name] == getattr(function, name)
+        else:
+            same = name.startswith("_") or name in _OF_DISPATCHERS
+            same = same or own[name] is vars(function).get(name, own)
+        if not same:
+            return str(name)
+    return None
 
 
 def _captured_key(

@@ -172,6 +172,12 @@ _OF_FUNCTION = frozenset(
 )  # fmt: skip
 
 
+# functools.WRAPPER_ASSIGNMENTS and __wrapped__.
+_NUMBA_COPIES = frozenset(
+    {"__annotations__", "__doc__", "__module__", "__name__", "__qualname__", "__wrapped__"}
+)
+
+
 def _make_class(native: Extensions) -> Any:
     base: Any = native.dispatcher.Dispatcher
     initialise = base.__init__
@@ -189,13 +195,19 @@ def _make_class(native: Extensions) -> Any:
                 self, type_manager, len(argument_names), True, argument_names,
                 tuple(map(OmittedArg, function.defaults or ())), falls_back, takes_rest, False,
             )  # fmt: skip
-            self._pkgimage_function = function
-            self.__module__ = function.module
+            self.__dict__.update(_pkgimage_function=function, __module__=function.module)
             _functions.append(self)
 
         @property
         def __doc__(self) -> str | None:  # type: ignore[override]
             return self._pkgimage_function.make_py_func().__doc__  # type: ignore[no-any-return]
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name in _NUMBA_COPIES:
+                become_numbas(self)  # which copies these names from the function; theirs count last
+                setattr(self, name, value)
+            else:
+                super().__setattr__(name, value)
 
         def __getattr__(self, name: str) -> Any:
             function = vars(self).get("_pkgimage_function")
@@ -403,18 +415,20 @@ def numba_is_imported() -> None:
     if not (_functions or when_numba_is_imported):
         lazy.resolve_all()
         return  # it may be the bridge itself that is importing Numba
-    from .numba_bridge import compiler_lock, make_numbas
+    from .numba_bridge import compiler_lock, give_classes, give_specialisations
 
     with compiler_lock, _lock:
         for call in when_numba_is_imported:
             call()
         when_numba_is_imported.clear()
         lazy.resolve_all()
-        for found in _functions:
-            function = vars(found).pop("_pkgimage_function")
-            _kept.append(function)  # its compiled functions may be running
-            make_numbas(found, function)
+        waiting = [(one, vars(one).get("_pkgimage_function")) for one in _functions]
+        pairs = [(found, function) for found, function in waiting if function is not None]
+        _kept.extend(pairs)  # their compiled functions may be running
+        # Who finds none left goes on, so they are there until all are Numba's.
+        give_classes(pairs)
         _functions.clear()
+        give_specialisations(pairs)
 
 
 # What Numba's dispatchers have besides; tests compare with Numba.

@@ -11,12 +11,14 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import CellType
 from typing import Any
 
 from ..model.header import Header
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 2
+_EMPTY_CELL = CellType()
 METHODS_FORMAT = 4  # capture.assemble writes it
 
 
@@ -38,6 +40,36 @@ class _Table(ctypes.Structure):
         ("data", ctypes.c_void_p),
         ("data_size", ctypes.c_uint64),
     )
+
+
+# Of all images: the dispatchers that were given a method, by its key.
+_answered: dict[str, list[object]] = {}
+_images: list[Image] = []
+
+
+def note_answer(key: str, target: object) -> None:
+    """A dispatcher has been given a method, with the globals of now."""
+    known = _answered.setdefault(key, [])
+    if not any(one is target for one in known):
+        known.append(target)
+
+
+def _knows(namespace: dict[str, Any], target: object) -> bool:
+    """Whether code of a module may call a dispatcher: it is a global, an attribute of a class, or
+    in the closure of another dispatcher."""
+    value: Any
+    for value in list(namespace.values()):
+        if value is target:
+            return True
+        parts: list[object] = []
+        if isinstance(value, type):
+            parts = [getattr(item, "__func__", item) for item in vars(value).values()]
+        elif type(value).__name__ == "CPUDispatcher":
+            cells = value.py_func.__closure__ or ()
+            parts = [cell.cell_contents for cell in cells if cell != _EMPTY_CELL]
+        if any(part is target for part in parts):
+            return True
+    return False
 
 
 class ImageError(Exception):
@@ -76,7 +108,7 @@ class Image:
         self._methods: dict[str, int] | None = None
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        self.answered: dict[str, object] = {}
+        _images.append(self)
         if table.methods_size < 8:
             raise ImageError("its method table is cut off")
 
@@ -144,19 +176,23 @@ class Image:
         return self._rows[index]
 
     def was_frozen(self, key: str, target: object) -> bool:
-        """Whether Numba would have compiled a method of the dispatcher `target` by now: the image
+        """Whether Numba would have compiled a method of the dispatcher `target` by now: an image
         has given it to this dispatcher before, or has answered a caller that it was compiled for.
         The globals of then count, whatever they are now."""
-        if self.answered.get(key, self) is target:
+        if any(known is target for known in _answered.get(key, ())):
             return True
         row = self.row(key)
-        if not row or not row["callers"]:
-            return False
-        namespace = getattr(sys.modules.get(row["module"]), "__dict__", {})
-        if namespace.get(row["qualname"], self) is not target:
+        module = sys.modules.get(row["module"]) if row else None
+        if module is None or not _knows(vars(module), target):
             return False  # another dispatcher of the same function than callers know
-        keys = list(self.methods)
-        return any(keys[number] in self.answered for number in row["callers"])
+        # Packages that use it have it in their images too, with callers of their own.
+        return any(caller in _answered for image in _images for caller in image.callers(key))
+
+    def callers(self, key: str) -> list[str]:
+        """The keys of the methods that this image knows to compile a method for themselves."""
+        row = self.row(key)
+        keys = list(self.methods) if row and row["callers"] else []
+        return [keys[number] for number in row["callers"]] if row and keys else []
 
     def slot_addresses(self) -> Iterator[tuple[str, int]]:
         """Where each slot lies in memory, by name."""

@@ -61,6 +61,7 @@ from ..model.method_key import (
 from . import log, process, slots
 from .argument_types import spec_of
 from .constants import loads
+from .image import note_answer
 from .numba_types import types_of
 
 
@@ -150,14 +151,12 @@ class MethodSource(Protocol):
     """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
 
     group: of methods that share a code library; all other indices are the source's own, and stand
-    in its rows. answered: the methods that have been taken already, with the globals of then, and
-    the dispatchers that have them. See `Image` for the rest.
+    in its rows. See `Image` for the rest.
     """
 
     package: str
     slots: Any
     globals_seen: dict[tuple[str, str, str], object]
-    answered: dict[str, object]
 
     @property
     def slot_names(self) -> tuple[str, ...]: ...
@@ -240,40 +239,54 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
         return self._shared
 
 
-def make_numbas(found: Any, function: Any) -> None:
-    """Make a restored dispatcher the one that its source would have made.
+Restored = Iterable[tuple[Any, Any]]
+"""Restored dispatchers, each with its `load.dispatchers.Function`."""
 
-    It stays the same object and is given Numba's class, which has the same C base. `function` is
-    its `load.dispatchers.Function`. What its decorator would have compiled, and what it was called
-    with, is asked for again; the bridge answers.
-    """
-    _, options, caches, declared, declared_locals, may_compile, methods = function.body
-    # Those were compiled while the package was imported, with the globals of then.
-    function.package.image.answered.update((key, found) for _, _, key, early in methods if early)
-    found._clear()
-    found.__class__ = CPUDispatcher
-    CPUDispatcher.__init__(
-        found,
-        function.make_py_func(),
-        {} if declared_locals is None else loads(declared_locals),
-        dict(options),
-    )
-    if caches:
-        found.enable_caching()
-    for arguments, return_type in () if declared is None else loads(declared):
-        found.compile(
-            arguments if return_type is None else typing.signature(return_type, *arguments)
+
+def give_classes(restored: Restored) -> None:
+    """Make restored dispatchers those that their sources would have made. They stay the same
+    objects and are given Numba's class, which has the same C base."""
+    for found, function in restored:
+        if "_pkgimage_function" not in vars(found):
+            continue  # done by what was asked of it meanwhile
+        _, options, caches, _, declared_locals, _, _ = function.body
+        found._clear()
+        found.__class__ = CPUDispatcher
+        CPUDispatcher.__init__(
+            found,
+            function.make_py_func(),
+            {} if declared_locals is None else loads(declared_locals),
+            dict(options),
         )
-    for specs, compiled in (function.installed or {}).items():
-        arguments = types_of(specs, function.defaults or ())
-        if compiled is not None and arguments not in found.overloads:
-            found.compile(arguments)
-    if not may_compile:
-        found.disable_compile()
+        if caches:
+            found.enable_caching()
+        # Last: another thread that finds it gone must find the class.
+        found.__dict__.pop("_pkgimage_function", None)
+
+
+def give_specialisations(restored: Restored) -> None:
+    """Ask again for what their decorators would have compiled, and for what they were called with;
+    the bridge answers. Not before all have Numba's class: it looks at those that a function calls.
+    """
+    for found, function in restored:
+        _, _, _, declared, _, may_compile, methods = function.body
+        for _, _, key, early in methods:
+            if early:  # compiled while the package was imported, with the globals of then
+                note_answer(key, found)
+        for arguments, return_type in () if declared is None else loads(declared):
+            found.compile(
+                arguments if return_type is None else typing.signature(return_type, *arguments)
+            )
+        for specs, compiled in function.installed.items():
+            arguments = types_of(specs, function.defaults or ())
+            if compiled is not None and arguments not in found.overloads:
+                found.compile(arguments)
+        if not may_compile:
+            found.disable_compile()
 
 
 def new_dispatcher() -> Any:
-    """A dispatcher that waits for `make_numbas`."""
+    """A dispatcher that waits for `give_classes`."""
     return CPUDispatcher.__new__(CPUDispatcher)
 
 
@@ -404,7 +417,7 @@ class Bridge:
                 self._report(f"{row['module']}.{row['qualname']}", changed)
                 return None
         if target is not None:
-            image.answered[key] = target
+            note_answer(key, target)
         return Found(image, row)
 
     def holds(self, key: str) -> bool:

@@ -19,7 +19,7 @@ from ..model.package_data import DataError, PackageData, RestoredModule, decode
 from . import dispatchers, lazy, log, slots
 from .constants import loads
 from .dispatchers import CannotInstall, Function, NeedsNumba
-from .image import Image, ImageError
+from .image import Image, ImageError, note_answer
 from .numba_extensions import Extensions, Unavailable
 from .objects import rebuild
 
@@ -129,11 +129,10 @@ class RestoredPackage:
     def _finish_dispatchers(self) -> None:
         """Dispatchers that were made while Numba is there: now they have all their parts."""
         if self.waiting:
-            from .numba_bridge import make_numbas
+            from .numba_bridge import give_classes, give_specialisations
 
-            for found, function in self.waiting:
-                del found._pkgimage_function
-                make_numbas(found, function)
+            give_classes(self.waiting)
+            give_specialisations(self.waiting)
             self.waiting.clear()
 
     def _special(self, first: Any, *rest: Any) -> Any:
@@ -176,7 +175,7 @@ class RestoredPackage:
         for slot in references:
             self._fill_reference(slot)
         self.answered += 1
-        self.image.answered[key] = target
+        note_answer(key, target)
         return native.functions.make_function(
             sys.modules.get(module),
             name,
