@@ -228,6 +228,28 @@ def test_a_module_that_could_not_be_imported_at_build(tmp_path):
     assert (seen.output, seen.seen["restored"]) == ("11\n", [])
 
 
+def test_a_module_whose_import_failed_for_no_reason_in_its_source(tmp_path):
+    package = tmp_path / "src" / "without"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from numba import njit\n@njit\ndef f(x):\n    return x + 1\n"
+        "try:\n    from .quick import g\nexcept ImportError:\n    g = f\n"
+    )
+    (package / "quick.py").write_text(
+        "import os\nif not os.environ.get('QUICK'):\n    raise ImportError('slow')\n"
+        "def g(x):\n    return x + 10\n"
+    )
+    workload = tmp_path / "workload.py"
+    workload.write_text("import without; without.f(1)\n")
+    depot = tmp_path / "depot"
+    build(tmp_path, depot, "without", workload, package.parent, "--restore")
+    program = tmp_path / "program.py"
+    program.write_text("import without; print(without.g(1))\n")
+    for settings, output in (({}, "2\n"), ({"QUICK": "1"}, "11\n")):
+        seen = run_restored(tmp_path, depot, program, package.parent, **settings)
+        assert (seen.output, seen.seen["restored"]) == (output, [])
+
+
 ORDER = """
 from numba import njit
 

@@ -133,8 +133,10 @@ def serialise(
             if name not in loaded:  # it failed, and the module went on without it
                 missing = absent_for(name, loaded)
                 absent += missing
-                # Where nothing tells why, loading tries again, and runs the source when it fails.
-                names += () if missing else (name,)
+                if not missing:  # nobody could say at load whether it would fail again
+                    reason = f"it went on without {name}, whose import failed"
+                    own = module.__name__
+                    refused[own] = Refusal(own, own, reason)
         imports[module.__name__] = tuple(dict.fromkeys(names)), tuple(dict.fromkeys(absent))
     while True:
         attempt = _Attempt(modules, refused, special, lazy_packages, loaded, imports, finished)

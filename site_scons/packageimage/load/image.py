@@ -108,9 +108,9 @@ class Image:
         self._methods: dict[str, int] | None = None
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        _images.append(self)
         if table.methods_size < 8:
             raise ImageError("its method table is cut off")
+        _images.append(self)
 
     @property
     def methods(self) -> dict[str, int]:
