@@ -69,7 +69,8 @@ def test_target_0_holds_every_entry_hidden():
     assert set(defined) == {f"{e}.t0" for e in KERNEL_ENTRIES} | {"pkgimage.entries.0.0"}
     assert set(defined.values()) == {"STV_HIDDEN"}
     slots = {"_ZN08NumbaEnv4shift", "pkgimage.obj.PyExc_ValueError"}
-    assert set(undefined) == slots | {"sin", "NRT_Allocate", "NRT_Free"}
+    slots |= {"pkgimage.call.NRT_Allocate", "pkgimage.call.NRT_Free"}
+    assert set(undefined) == slots | {"sin"}
     # Hidden: reached without a global offset table.
     assert {undefined[slot] for slot in slots} == {"STV_HIDDEN"}
 

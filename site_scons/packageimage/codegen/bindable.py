@@ -10,7 +10,7 @@ from __future__ import annotations
 
 # `NRT_`: core/runtime/_nrt_python.c_helpers. `numba_`: _helperlib.c_helpers, _dynfunc.c_helpers
 # and the threading layer's numba_parallel_for. `Py`, `_Py`: the process.
-_PREFIXES = ("NRT_", "numba_", "Py", "_Py")
+HELPER_PREFIXES = ("NRT_", "numba_", "Py", "_Py")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -73,7 +73,7 @@ def is_bindable(name: str, os: str) -> bool:
     """
     if os == "windows" and name in _INLINE_ON_WINDOWS:
         return False
-    if name.startswith(_PREFIXES) or name in MATH or name in MEMORY or name in THREADING:
+    if name.startswith(HELPER_PREFIXES) or name in MATH or name in MEMORY or name in THREADING:
         return True
     return name in OF_SYSTEM[os]
 

@@ -15,6 +15,7 @@ from .clone_policy import code_targets, is_complete
 from .llvm import Machine, empty_module, global_name, machine_for, open_machine, read_bitcode
 from .module_summary import summarise
 from .optimise import optimise
+from .slot_calls import call_through_slots
 from .slots import UNRESOLVED_PREFIX, clone_symbol, entries_symbol, is_slot
 
 _PRIVATE = (ll.Linkage.private, ll.Linkage.linker_private, ll.Linkage.linker_private_weak)
@@ -44,6 +45,7 @@ def emit_object(
         bitcode, entries, partition, target_index, targets, machine, owners or {}
     )
     optimise(module, machine, target_machine)
+    call_through_slots(module, machine, target_machine)
     return bytes(target_machine.emit_object(module))
 
 
@@ -62,6 +64,7 @@ def emit_assembly(
         bitcode, entries, partition, target_index, targets, machine, {}
     )
     optimise(module, machine, target_machine)
+    call_through_slots(module, machine, target_machine)
     return str(target_machine.emit_assembly(module))
 
 

@@ -19,6 +19,8 @@ BITCODE_SYMBOL = "pkgimage.bitcode"
 DATA_SYMBOL = "pkgimage.data"
 SLOTS_SYMBOL = "pkgimage.slots"
 ENTRIES_SYMBOL = "pkgimage.entries"
+# Before a function's name: its slot, by which code calls it without its thunk.
+CALL_PREFIX = "pkgimage.call."
 
 
 def is_slot(name: str) -> bool:

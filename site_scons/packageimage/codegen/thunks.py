@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from packageimage.model.platform import Platform
 
 from . import windows
+from .bindable import HELPER_PREFIXES
 from .llvm import baseline_machine, empty_module, global_name, open_machine
 from .slots import (
     BITCODE_SYMBOL,
+    CALL_PREFIX,
     DATA_SYMBOL,
     ENTRIES_SYMBOL,
     HEADER_SYMBOL,
@@ -62,8 +64,11 @@ def _is_windows(platform: Platform) -> bool:
 
 
 def slot_names(undefined: Iterable[str]) -> tuple[str, ...]:
-    """The slots in their order in the array: sorted names, each once."""
-    return tuple(sorted(set(undefined)))
+    """The slots in their order in the array: sorted names, each once.
+
+    A function that is called through its slot (`slot_calls`) goes by its own name.
+    """
+    return tuple(sorted({name.removeprefix(CALL_PREFIX) for name in undefined}))
 
 
 def thunk_ir(slots: tuple[str, ...], table: Table, platform: Platform) -> str:
@@ -88,6 +93,10 @@ def thunk_ir(slots: tuple[str, ...], table: Table, platform: Platform) -> str:
         if is_slot(name):
             lines.append(f"{global_name(name)} = {hidden}alias ptr, ptr {address}")
         else:
+            if name.startswith(HELPER_PREFIXES):
+                lines.append(
+                    f"{global_name(CALL_PREFIX + name)} = {hidden}alias ptr, ptr {address}"
+                )
             lines.append(
                 f'define {hidden}void {global_name(name)}(...) "thunk" {{\n'
                 f"  %f = {load(name)}\n"

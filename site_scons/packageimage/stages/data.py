@@ -13,7 +13,7 @@ from packageimage.codegen.bindable import is_bindable, why_not
 from packageimage.codegen.data_object import data_object, frame_bitcode, package_object
 from packageimage.codegen.llvm import read_bitcode
 from packageimage.codegen.module_summary import summarise
-from packageimage.codegen.slots import clone_symbol, is_slot
+from packageimage.codegen.slots import CALL_PREFIX, clone_symbol, is_slot
 from packageimage.codegen.thunks import (
     Table,
     called_names,
@@ -164,7 +164,8 @@ def _slots(
     wanted: dict[str, list[bytes]] = {}
     for data in objects:
         for symbol in undefined_symbols(data):
-            wanted.setdefault(_c_name(symbol, platform), []).append(data)
+            name = _c_name(symbol, platform).removeprefix(CALL_PREFIX)
+            wanted.setdefault(name, []).append(data)
     names = slot_names(
         [*(name for name in wanted if name not in here), *called_names(platform, wanted)]
     )
@@ -197,11 +198,14 @@ def _users(
     refers to it, then the IR which entries lead to that symbol.
     """
     symbols = {name}
-    own = f"_{name}" if platform.object_format == "macho" else name
+    names = [name, CALL_PREFIX + name]
+    if platform.object_format == "macho":
+        names = [f"_{name}" for name in names]
     for data in objects:
-        for symbol in referring_functions(data, own):
-            entry = _c_name(symbol, platform)
-            symbols.add(entry.rpartition(".t")[0] or entry)
+        for own in names:
+            for symbol in referring_functions(data, own):
+                entry = _c_name(symbol, platform)
+                symbols.add(entry.rpartition(".t")[0] or entry)
     found = {entry for entry in manifest.entries if entry in symbols}
     if not found:
         for index, part in enumerate(bitcode):
