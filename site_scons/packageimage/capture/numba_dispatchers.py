@@ -158,14 +158,13 @@ class FunctionTable:
             for key, method in sorted(methods.items())
             if method.function == own
         ]
-        body = (
+        calls = bool(found._can_compile), rows
+        details = (
             marshalled([function.__code__], with_file=False),
             dict(found.targetoptions),
             bool(getattr(found, "_pkgimage_caches", False)),
             numba_bridge.dumps(declared) if declared else None,
             numba_bridge.dumps(found.locals) if found.locals else None,
-            bool(found._can_compile),
-            rows,
         )
         return (
             function.__name__,
@@ -173,7 +172,8 @@ class FunctionTable:
             names,
             takes_rest,
             not found.targetoptions.get("nopython", False),
-            package_data.dumps(body),
+            package_data.dumps(calls),
+            package_data.dumps(details),
         )
 
 

@@ -13,6 +13,7 @@ from ..model.type_spec import Spec
 _PLAIN = {bool: "b1", float: "f8", complex: "c16", str: "str", bytes: "bytes", type(None): "none"}
 # Kinds of NumPy's dtypes, and the sizes in bytes that Numba knows of each.
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}
+_NUMBERS: dict[Any, str] = {}  # the specs of the few dtypes of numbers that most arrays have
 
 
 def spec_of(value: Any) -> Spec | None:
@@ -27,14 +28,16 @@ def spec_of(value: Any) -> Spec | None:
         parts = tuple([spec_of(item) for item in value])
         return None if None in parts else ("tuple", *parts)
     numpy = sys.modules.get("numpy")
-    if numpy is None or hasattr(value, "_numba_type_"):
+    if numpy is None:
+        return None
+    if kind is numpy.ndarray:
+        return _of_array(value)
+    if hasattr(value, "_numba_type_"):
         return None
     if isinstance(value, numpy.generic):
         return None if isinstance(value, (str, bytes)) else spec_of_dtype(value.dtype)
     if isinstance(value, numpy.ndarray):
-        if kind is not numpy.ndarray and not _typed_as_array(value, numpy):
-            return None
-        return _of_array(value)
+        return _of_array(value) if _typed_as_array(value, numpy) else None
     return None
 
 
@@ -53,9 +56,14 @@ def _typed_as_array(value: Any, numpy: Any) -> bool:
 
 
 def _of_array(value: Any) -> Spec | None:
-    item = spec_of_dtype(value.dtype)
+    dtype = value.dtype
+    item = _NUMBERS.get(dtype)
     if item is None:
-        return None
+        item = spec_of_dtype(dtype)
+        if item is None:
+            return None
+        if dtype.kind in _SIZES:
+            _NUMBERS[dtype] = item
     flags = value.flags
     layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
     # Numba asks whether a record's fields are aligned, of other arrays it takes it for granted.

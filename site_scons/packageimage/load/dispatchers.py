@@ -60,15 +60,18 @@ class Package(Protocol):
     ) -> Any: ...
 
 
+_NO_PARTS = (None, None, None, None)
+
+
 class Function:
     """One dispatcher's part of the image.
 
     head: (name, qualname, names of arguments, whether the last takes the rest, whether object mode
-    may serve, body); the body is marshal's bytes, read when something of it is wanted.
+    may serve, calls, details); the last two are marshal's bytes, read when they are wanted.
     """
 
     __slots__ = (
-        "_body", "converted", "defaults", "head", "installed", "module", "package", "parts",
+        "_details", "converted", "defaults", "head", "installed", "module", "package", "parts",
         "py_func",
     )  # fmt: skip
 
@@ -79,20 +82,26 @@ class Function:
         self.defaults = defaults
         # Compiled functions, None for one that Numba has to give, by the specs of arguments.
         self.installed: dict[tuple[Any, ...], Any] = {}
-        self.converted: set[tuple[Any, ...]] = set()  # types that are served after conversion
-        self.parts: tuple[Any, ...] = (None, None, None, None)
+        self.converted: tuple[Any, ...] = ()  # types that are served after conversion
+        self.parts: tuple[Any, ...] = _NO_PARTS
         self.py_func: Any = None
-        self._body: Any = None
+        self._details: Any = None
+
+    def calls(self) -> Any:
+        """(whether it may compile, methods); of each method the specs of its arguments, what
+        `RestoredPackage.install` takes, its key, and whether it was compiled while the package was
+        imported (`capture.numba_dispatchers`).
+
+        Not kept: it is wanted at the first call of each specialisation, and its tuples would take
+        more memory and work of the garbage collector than what is made of them."""
+        return marshal.loads(self.head[5])
 
     @property
-    def body(self) -> Any:
-        """(code, options, whether it caches, declared signatures, locals, whether it may compile,
-        methods); of each method the specs of its arguments, what `RestoredPackage.install` takes,
-        its key, and whether it was compiled while the package was imported
-        (`capture.numba_dispatchers`)."""
-        if self._body is None:
-            self._body = marshal.loads(self.head[5])
-        return self._body
+    def details(self) -> Any:
+        """(code, options, whether it caches, declared signatures, locals)."""
+        if self._details is None:
+            self._details = marshal.loads(self.head[6])
+        return self._details
 
     def make_py_func(self) -> FunctionType:
         """The Python function; the same one every time."""
@@ -100,7 +109,7 @@ class Function:
             if self.py_func is None:
                 keywords, closure, annotations, attributes = self.parts
                 namespace = namespace_of(self.module)
-                (code,) = marshal.loads(self.body[0])
+                (code,) = marshal.loads(self.details[0])
                 if "__file__" in namespace:
                     _imp._fix_co_filename(code, namespace["__file__"])  # type: ignore[attr-defined]
                 made = FunctionType(code, namespace, self.head[0], self.defaults, closure)
@@ -190,12 +199,15 @@ def _make_class(native: Extensions) -> Any:
         _pkgimage_function: Any
 
         def __init__(self, function: Function) -> None:
-            _, _, argument_names, takes_rest, falls_back, _ = function.head
+            _, _, argument_names, takes_rest, falls_back, _, _ = function.head
             initialise(
                 self, type_manager, len(argument_names), True, argument_names,
-                tuple(map(OmittedArg, function.defaults or ())), falls_back, takes_rest, False,
+                tuple(map(OmittedArg, function.defaults)) if function.defaults else (),
+                falls_back, takes_rest, False,
             )  # fmt: skip
-            self.__dict__.update(_pkgimage_function=function, __module__=function.module)
+            state = self.__dict__
+            state["_pkgimage_function"] = function
+            state["__module__"] = function.module
             _functions.append(self)
 
         @property
@@ -214,7 +226,7 @@ def _make_class(native: Extensions) -> Any:
             if function is None:
                 raise AttributeError(name)
             if name == "targetoptions":
-                return dict(function.body[1])
+                return dict(function.details[1])
             py_func = function.make_py_func()
             if name in _OF_FUNCTION:
                 if name in ("py_func", "__wrapped__"):
@@ -280,7 +292,7 @@ class _Again:
         self._function = function
 
     def __call__(self, *args: Any) -> Any:
-        _, _, names, takes_rest, _, _ = self._function.head
+        _, _, names, takes_rest, _, _, _ = self._function.head
         rest: tuple[Any, ...] = ()
         if takes_rest:
             *args, rest = args  # type: ignore[assignment]
@@ -295,7 +307,7 @@ class _Again:
 def _answer(found: Any, function: Function, args: tuple[Any, ...], native: Extensions) -> Any:
     """What to call: the dispatcher itself after its specialisations were added, or one of them;
     None when Numba has to answer."""
-    *_, may_compile, methods = function.body
+    may_compile, methods = function.calls()
     installed = function.installed
     if not may_compile and any(method[0] not in installed for method in methods):
         # So the C code chooses among all, and converts.
@@ -331,7 +343,7 @@ def _converted(found: Any, function: Function, actual: tuple[Any, ...], native: 
     if compiled is not None:
         with _lock:
             if actual not in function.converted and type(found) is _class:
-                function.converted.add(actual)
+                function.converted += (actual,)
                 found._insert([native.type_code(spec)._code for spec in actual], compiled)
     return compiled
 

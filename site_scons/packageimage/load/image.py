@@ -42,14 +42,19 @@ class _Table(ctypes.Structure):
     )
 
 
-# Of all images: the dispatchers that were given a method, by its key.
-_answered: dict[str, list[object]] = {}
+# Of all images: the dispatchers that were given a method, by its key: nearly always one, more than
+# that in a list.
+_answered: dict[str, object] = {}
 _images: list[Image] = []
 
 
 def note_answer(key: str, target: object) -> None:
     """A dispatcher has been given a method, with the globals of now."""
-    known = _answered.setdefault(key, [])
+    known = _answered.setdefault(key, target)
+    if known is target:
+        return
+    if not isinstance(known, list):
+        known = _answered[key] = [known]
     if not any(one is target for one in known):
         known.append(target)
 
@@ -102,6 +107,7 @@ class Image:
         self.slots = slots
         self.slot_index = {name: index for index, name in enumerate(header.slots)}
         self._entries = self._entry_tables(table, header, target)
+        self._data: memoryview | None = None
         self._methods_data = memoryview(b"")
         self._blobs_start = 0
         self._blob_ends: list[int] = []
@@ -137,7 +143,9 @@ class Image:
     def data(self) -> memoryview:
         """The package's data (model.package_data), in place: each process has its own copy of the
         pages that it writes to. Empty where the image restores nothing."""
-        return _memory(self._table.data, self._table.data_size)
+        if self._data is None:
+            self._data = _memory(self._table.data, self._table.data_size)
+        return self._data
 
     @staticmethod
     def _entry_tables(table: _Table, header: Header, target: int) -> list[Any]:
@@ -179,7 +187,8 @@ class Image:
         """Whether Numba would have compiled a method of the dispatcher `target` by now: an image
         has given it to this dispatcher before, or has answered a caller that it was compiled for.
         The globals of then count, whatever they are now."""
-        if any(known is target for known in _answered.get(key, ())):
+        known = _answered.get(key)
+        if any(one is target for one in (known if isinstance(known, list) else [known])):
             return True
         row = self.row(key)
         module = sys.modules.get(row["module"]) if row else None

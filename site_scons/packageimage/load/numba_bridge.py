@@ -249,7 +249,7 @@ def give_classes(restored: Restored) -> None:
     for found, function in restored:
         if "_pkgimage_function" not in vars(found):
             continue  # done by what was asked of it meanwhile
-        _, options, caches, _, declared_locals, _, _ = function.body
+        _, options, caches, _, declared_locals = function.details
         found._clear()
         found.__class__ = CPUDispatcher
         CPUDispatcher.__init__(
@@ -269,7 +269,8 @@ def give_specialisations(restored: Restored) -> None:
     the bridge answers. Not before all have Numba's class: it looks at those that a function calls.
     """
     for found, function in restored:
-        _, _, _, declared, _, may_compile, methods = function.body
+        declared = function.details[3]
+        may_compile, methods = function.calls()
         for _, _, key, early in methods:
             if early:  # compiled while the package was imported, with the globals of then
                 note_answer(key, found)

@@ -49,6 +49,7 @@ class RestoredPackage:
         self._environments: dict[str, Any] = {}
         self._same: dict[tuple[str, str, str], Any] = {}
         self._threads = False
+        self._alive = (self,)  # for what every compiled function keeps alive
         self._lock = RLock()  # nothing else is waited for under it
 
     def start(self, native: Extensions) -> bool:
@@ -149,10 +150,11 @@ class RestoredPackage:
 
     def _head(self, module: str, index: int) -> Any:
         """What the table says of a function: see `dispatchers.Function`."""
-        if module not in self._heads:
+        heads = self._heads.get(module)
+        if heads is None:
             start, size = self.modules[module].functions
-            self._heads[module] = marshal.loads(self.image.data[start : start + size])
-        return self._heads[module][index]
+            heads = self._heads[module] = marshal.loads(self.image.data[start : start + size])
+        return heads[index]
 
     def install(
         self, row: tuple[Any, ...], key: str, target: object, native: Extensions, name: str
@@ -162,15 +164,17 @@ class RestoredPackage:
         Raises CannotInstall and NeedsNumba.
         """
         place, own, environments, references, frozen, threads, qualname, module = row
-        try:
-            self._check_frozen(frozen)
-        except CannotInstall:
-            if not self.image.was_frozen(key, target):
-                raise
+        if frozen:
+            try:
+                self._check_frozen(frozen)
+            except CannotInstall:
+                if not self.image.was_frozen(key, target):
+                    raise
         if threads:
             self._start_threads(native)
+        filled = self._environments
         for slot, namespace, constants in environments:
-            if slot not in self._environments:
+            if slot not in filled:
                 self._fill_environment(slot, namespace, constants, native)
         for slot in references:
             self._fill_reference(slot)
@@ -181,17 +185,20 @@ class RestoredPackage:
             name,
             f"compiled wrapper for {qualname!r}",
             self.image.entry(*place),
-            self._environments[own],
-            (self,),
+            filled[own],
+            self._alive,
         )
 
     def _fill_environment(
         self, slot: str, module: str | None, constants: bytes | None, native: Extensions
     ) -> None:
         namespace: dict[str, Any] = {}
-        # Only code in object mode looks at its globals, and Numba has none in its own modules.
-        if module is not None and (module in sys.modules or not _is_of_numba(module)):
-            namespace = vars(sys.modules.get(module) or importlib.import_module(module))
+        found = None if module is None else sys.modules.get(module)
+        if found is not None:
+            namespace = found.__dict__
+        elif module is not None and not _is_of_numba(module):
+            # Only code in object mode looks at its globals, and Numba has none in its own modules.
+            namespace = importlib.import_module(module).__dict__
         environment = native.functions.Environment(namespace)
         if constants is not None:
             environment.consts.extend(loads(constants))

@@ -30,6 +30,10 @@ class Record:
     def __init__(self, *values: Any, **named: Any) -> None:
         """TypeError for a field too many, one given twice, one missing, as of any function."""
         fields = self._fields
+        if len(values) == len(fields) and not named:  # as the loader makes hundreds
+            self.__dict__.update(zip(fields, values, strict=True))
+            self.__post_init__()
+            return
         state = {**self._defaults, **dict(zip(fields, values, strict=False)), **named}
         if (
             len(state) != len(fields)
