@@ -22,6 +22,16 @@ class Colour(enum.IntEnum):
     RED = 1
 
 
+class Text(enum.Enum):
+    A = "a"
+    B = "b"
+
+
+class Mixed(enum.Enum):
+    A = "a"
+    B = 1
+
+
 class Array(np.ndarray):
     pass
 
@@ -75,7 +85,13 @@ def arrays(draw):
 elements = st.builds(lambda dtype: np.zeros(1, dtype)[0], dtypes)
 values = st.recursive(
     st.one_of(scalars, arrays(), elements),
-    lambda inner: st.lists(inner, max_size=3).map(tuple),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(tuple),
+        st.builds(Pair, inner, inner),
+        st.lists(inner, max_size=2),
+        st.sets(scalars, max_size=2),
+        st.sampled_from([Colour.RED, Text.A, Mixed.B]),
+    ),
     max_leaves=5,
 )
 
@@ -102,10 +118,11 @@ OWN = [
     np.int8(1), np.uint64(1), np.float32(1), np.complex64(1), np.bool_(True),
     np.datetime64("2020", "ns"), np.timedelta64(1, "s"), np.zeros((2, 3))[:, ::2],
     np.zeros(3, dtype=[("a", "i4"), ("b", "f8")]), np.zeros(2, "U3"), np.zeros(2, "S3"),
-    np.zeros(2, np.float16), np.array(1.0),
+    np.zeros(2, np.float16), np.array(1.0), Pair(1, 2), Pair(1, "a"), Colour.RED,
+    Text.B, (Colour.RED, Pair((1,), 2)),
 ]  # fmt: skip
 NUMBAS = [
-    2**64, -(2**63) - 1, [1], {1}, {"a": 1}, Pair(1, 2), Colour.RED, Colour, np.zeros(2, ">f8"),
+    2**64, -(2**63) - 1, [1], {1}, {"a": 1}, Colour, Mixed.A, Pair(1, [1]), np.zeros(2, ">f8"),
     np.zeros(2, object), np.ma.zeros(3), np.str_("a"), np.bytes_(b"a"), np.dtype("f8"), slice(1),
     len, numba.njit(lambda x: x), object(), bytearray(b"a"), memoryview(b"a"), np.longdouble(1),
     np.zeros(2, [(("title", "a"), "i4")]), np.zeros(2, [("a", "f8", (2,))]),
@@ -132,9 +149,34 @@ def test_types_that_no_value_has():
 def test_types_without_a_spec():
     for kind in (
         types.literal(3), types.List(types.int64), types.Dispatcher(numba.njit(lambda x: x)),
-        numba.typeof(Pair(1, 2.0)), types.pyobject,
+        numba.typeof(namedtuple("Hidden", "a")(1)), types.pyobject,
     ):  # fmt: skip
         assert spec_of_type(kind) is None, kind
+
+
+def test_classes_of_one_name():
+    """Code of an image knows a class by its name; a second one of that name is Numba's business."""
+    first = make = namedtuple("Again", "a b")
+    globals()["Again"] = first
+    assert spec_of(first(1, 2)) == ("named", __name__, "Again", ("a", "b"), "i8", "i8")
+    globals()["Again"] = make = namedtuple("Again", "a b")
+    assert spec_of(make(1, 2)) is None
+    assert spec_of(first(1, 2)) is not None
+    hidden = namedtuple("Hidden", "a b")  # nobody finds it by its name
+    assert spec_of(hidden(1, 2)) is None
+    assert spec_of(enum.Enum("Hidden", "A").A) is None
+
+
+def test_tuples_that_only_look_like_named_ones():
+    class Sub(tuple):
+        pass
+
+    class Short(Pair):
+        def __new__(cls):
+            return tuple.__new__(cls, (1,))
+
+    assert spec_of(Sub((1, 2))) is None
+    assert spec_of(Short()) is None
 
 
 def test_a_type_that_asks_to_be_told_from_an_array():

@@ -250,6 +250,97 @@ def test_a_module_whose_import_failed_for_no_reason_in_its_source(tmp_path):
         assert (seen.output, seen.seen["restored"]) == (output, [])
 
 
+NAMED = """
+import enum
+from collections import namedtuple
+from numba import njit
+
+Pair = namedtuple("Pair", "left right")
+
+class Grade(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+class Word(enum.Enum):
+    YES = 1.5
+    NO = 2.5
+
+@njit
+def extend(values, more):
+    values.append(more)
+    return values
+
+@njit
+def swap(pair):
+    return Pair(pair.right, pair.left)
+
+@njit
+def nested(pairs):
+    return pairs[0].left + pairs[1].right[0]
+
+@njit
+def grade(value, default=Grade.LOW):
+    return value if value > default else default
+
+@njit
+def is_yes(word):
+    return word == Word.YES, word.value
+"""
+NAMED_WORKLOAD = """
+import named as c
+import numpy as np
+c.extend([1], 2); c.swap(c.Pair(1, 2.5)); c.swap(c.Pair(1, 2))
+c.nested((c.Pair(1, 2), c.Pair(1, np.zeros(1))))
+c.grade(c.Grade.HIGH); c.is_yes(c.Word.NO); c.grade(2)
+"""
+NAMED_PROGRAM = """
+import warnings
+warnings.simplefilter("ignore")  # compiling warns of reflected lists
+import named as c
+
+def attempt(function, *arguments):
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".partition("\\n")[0]
+
+import numpy as np
+print(c.nested((c.Pair(7, 2), c.Pair(1, np.ones(1)))))
+print(c.swap(c.Pair(1, 2.5)), type(c.swap(c.Pair(3, 4))) is c.Pair)
+print(c.grade(c.Grade.HIGH), c.grade(c.Grade.LOW), repr(c.grade(c.Grade.LOW)), c.is_yes(c.Word.YES))
+"""
+
+
+def test_named_tuples_and_enumerations(tmp_path):
+    (tmp_path / "src" / "named").mkdir(parents=True)
+    (tmp_path / "src" / "named" / "__init__.py").write_text(NAMED)
+    (tmp_path / "workload.py").write_text(NAMED_WORKLOAD)
+    build(
+        tmp_path, tmp_path / "depot", "named", tmp_path / "workload.py", tmp_path / "src",
+        "--restore",
+    )  # fmt: skip
+    program = tmp_path / "program.py"
+    program.write_text(NAMED_PROGRAM)
+    plain = run_plain(tmp_path, program, tmp_path / "src")
+    seen = run_restored(tmp_path, tmp_path / "depot", program, tmp_path / "src")
+    assert seen.output == plain, seen.error
+    assert (seen.seen["misses"], seen.seen["numba"]) == ([], False)
+    # What needs Numba: the code that takes a list asks it for the type of each item.
+    more = """
+values = [1, 2, 3]
+print(c.extend(values, 9), values, c.extend(values, 9) is values, values)
+print(attempt(c.extend, [1, 2.5], 1), attempt(c.swap, (1, 2)))
+import numba
+print(c.swap(c.Pair(1, 2.5)), c.swap(c.Pair(1j, 2)), c.grade(c.Grade.HIGH), c.is_yes(c.Word.NO))
+print(sorted(map(str, c.swap.signatures)), c.grade.signatures, c.is_yes.signatures)
+"""
+    program.write_text(NAMED_PROGRAM + more)
+    plain = run_plain(tmp_path, program, tmp_path / "src")
+    seen = run_restored(tmp_path, tmp_path / "depot", program, tmp_path / "src")
+    assert seen.output == plain, seen.error
+    assert seen.seen["misses"] == []
+
+
 ORDER = """
 from numba import njit
 

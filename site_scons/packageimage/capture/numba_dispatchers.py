@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import marshal
+import sys
 import types as python_types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -289,9 +290,31 @@ def _spec_of_compound(kind: Any) -> Spec | None:
     if type(kind) in (types.Tuple, types.UniTuple):
         items = tuple(map(spec_of_type, kind))
         return None if None in items else ("tuple", *items)
+    if type(kind) in (types.NamedTuple, types.NamedUniTuple):
+        items = tuple(map(spec_of_type, kind))
+        if None in items or not _is_found_by_name(kind.instance_class):
+            return None
+        return ("named", *_name_of(kind.instance_class), tuple(kind.fields), *items)
+    if type(kind) in (types.EnumMember, types.IntEnumMember):
+        item = spec_of_type(kind.dtype)
+        if not isinstance(item, str) or not _is_found_by_name(kind.instance_class):
+            return None
+        return ("enum", *_name_of(kind.instance_class), item)
     if type(kind) is types.Record:
         return _spec_of_record(kind)
     return None
+
+
+def _name_of(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def _is_found_by_name(cls: type) -> bool:
+    """Whether the loader will find a class by its name."""
+    found: Any = sys.modules.get(cls.__module__)
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is cls
 
 
 def _spec_of_record(kind: Any) -> Spec | None:

@@ -13,6 +13,8 @@ from ..model.type_spec import Spec
 _PLAIN = {bool: "b1", float: "f8", complex: "c16", str: "str", bytes: "bytes", type(None): "none"}
 # Kinds of NumPy's dtypes, and the sizes in bytes that Numba knows of each.
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}
+_ENUMERATIONS: dict[type, Spec | None] = {}
+_CLASSES: dict[tuple[str, str], type] = {}
 _NUMBERS: dict[Any, str] = {}  # the specs of the few dtypes of numbers that most arrays have
 
 
@@ -34,6 +36,10 @@ def spec_of(value: Any) -> Spec | None:
         return _of_array(value)
     if hasattr(value, "_numba_type_"):
         return None
+    if isinstance(value, tuple):
+        return _of_named_tuple(value)
+    if type(kind).__name__ == "EnumType" or type(kind).__name__ == "EnumMeta":
+        return _of_member(value)
     if isinstance(value, numpy.generic):
         return None if isinstance(value, (str, bytes)) else spec_of_dtype(value.dtype)
     if isinstance(value, numpy.ndarray):
@@ -46,6 +52,45 @@ def _of_int(value: int) -> Spec | None:
     if bits < 64:
         return "i8"
     return "u8" if bits == 64 and value >= 0 else None
+
+
+def _of_named_tuple(value: Any) -> Spec | None:
+    kind = type(value)
+    fields = getattr(kind, "_fields", None)
+    if not hasattr(kind, "_asdict") or type(fields) is not tuple or not _is_found_by_name(kind):
+        return None
+    parts = tuple([spec_of(item) for item in value])
+    if None in parts or len(parts) != len(fields):
+        return None
+    return ("named", kind.__module__, kind.__qualname__, fields, *parts)
+
+
+def _of_member(value: Any) -> Spec | None:
+    kind = type(value)
+    if kind not in _ENUMERATIONS:
+        specs = {spec_of(member.value) for member in kind.__members__.values()}
+        spec = specs.pop() if len(specs) == 1 else None
+        _ENUMERATIONS[kind] = (
+            ("enum", kind.__module__, kind.__qualname__, spec)
+            if isinstance(spec, str) and _is_found_by_name(kind)
+            else None
+        )
+    return _ENUMERATIONS[kind]
+
+
+def _is_found_by_name(kind: type) -> bool:
+    """Whether a class is the only one of its name that this process has seen, and is found under
+    it: code of an image knows it by that name."""
+    name = kind.__module__, kind.__qualname__
+    known = _CLASSES.get(name)
+    if known is None:
+        found: Any = sys.modules.get(kind.__module__)
+        for part in kind.__qualname__.split("."):
+            found = getattr(found, part, None)
+        if found is not kind:
+            return False
+        known = _CLASSES.setdefault(name, kind)
+    return known is kind
 
 
 def _typed_as_array(value: Any, numpy: Any) -> bool:

@@ -58,6 +58,7 @@ from ..model.method_key import (
     type_text,
     value_text,
 )
+from ..model.type_spec import names_class
 from . import log, process, slots
 from .argument_types import spec_of
 from .constants import loads
@@ -708,7 +709,7 @@ class Bridge:
                 for value in args
             )
             known = arguments, f"{arguments_text(arguments)}->"
-            if None not in specs:
+            if None not in specs and not names_class(("", *specs)):
                 self._types[specs] = known
         return known
 

@@ -5,6 +5,7 @@ Imported with Numba only.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,9 +38,21 @@ def type_of(spec: Spec) -> Any:
         return types.Array(type_of(item), dimensions, layout, readonly=not mutable, aligned=aligned)
     if kind == "tuple":
         return types.Tuple(tuple(map(type_of, rest)))
+    if kind == "named":
+        module, name, _, *items = rest
+        return types.BaseTuple.from_types([*map(type_of, items)], _class_named(module, name))
+    if kind == "enum":
+        return typeof(_class_named(*rest[:2])).member_type
     if kind == "optional":
         return types.Optional(type_of(*rest))
     return numpy_support.from_dtype(_dtype_of(spec))
+
+
+def _class_named(module: str, qualname: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
 
 
 def _dtype_of(spec: Spec) -> Any:

@@ -6,12 +6,15 @@ A *spec* is what a call needs to know of a Numba type, as a value that marshal c
                                                     writes them, native byte order
     "none", "str", "bytes"                          None and Python's texts
     ("array", item, dimensions, layout, mutable, aligned)   layout "C", "F" or "A"
-    ("tuple", spec, ...)                            named tuples have none
+    ("tuple", spec, ...)
+    ("named", module, name, fields, spec, ...)      a named tuple's class by its qualified name
+    ("enum", module, name, spec)                    a member; the spec of the values
     ("record", names, specs, offsets, size, aligned)   of a structured item
     ("optional", spec)                              declared only, no value has it
     ("omitted",)                                    an argument left out; its default is fixed
 
-A type that has no spec is none that this module decides about: Numba does.
+A type that has no spec is none that this module decides about: Numba does. Lists and sets have none
+because the code that takes them asks Numba for the type of each item.
 
 The rules are Numba's (`_typeconv` in C, `BaseContext.can_convert`, `can_convert_to` and
 `can_convert_from` of the types) and are tested against it.
@@ -56,6 +59,9 @@ _BETWEEN_NUMBERS = {
 }
 
 
+_LEFT_TO_NUMBA = ("named", "enum")
+
+
 class Undecided(Exception):
     """Only Numba can tell."""
 
@@ -67,6 +73,8 @@ def conversion(actual: Spec, formal: Spec) -> int | None:
     """
     if actual == formal:
         return EXACT
+    if _kind(actual) in _LEFT_TO_NUMBA or _kind(formal) in _LEFT_TO_NUMBA:
+        raise Undecided("what may stand for a named tuple or an enumeration's member")
     if isinstance(actual, str) and isinstance(formal, str):
         if formal[0] == "U" and (actual[0] == "U" or actual == "str"):
             return SAFE
@@ -92,6 +100,13 @@ def conversion(actual: Spec, formal: Spec) -> int | None:
 
 def _kind(spec: Spec) -> str:
     return "" if isinstance(spec, str) else spec[0]
+
+
+def names_class(spec: Spec) -> bool:
+    """Whether a type is known by the name of a class, which another class may bear another time."""
+    if isinstance(spec, str) or not spec:
+        return False
+    return spec[0] in ("named", "enum") or any(map(names_class, spec[1:]))
 
 
 def _same_elements(actual: Spec, formal: Spec) -> bool:
