@@ -25,6 +25,7 @@ print(twins.large(np.int32(3)), twins.large(3))
 import twins
 print(list(twins.twos(3)), twins.add_two(1.0), twins.lifted_two(4), twins.product(1.0))
 print(twins.first((twins.other.Pair(1, 2),)), twins.half(3.0))
+print(twins.try_call(twins.silent, 0.0))
 """,
 }
 

@@ -15,3 +15,4 @@ print(
     twins.with_dtype(2), repr(twins.with_type(0.1)), twins.with_helper(1.0), twins.with_ufunc(1.0)
 )
 print(twins.large(3), twins.large(np.int32(4)))
+print(twins.try_call(twins.raising, 0.0), twins.try_call(twins.silent, 0.0))

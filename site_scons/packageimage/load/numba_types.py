@@ -16,7 +16,7 @@ from numba.np import numpy_support
 
 from ..model.type_spec import OMITTED, Spec
 
-_PLAIN = {"none": types.none, "str": types.unicode_type, "bytes": typeof(b"")}
+_PLAIN = {"none": types.none, "str": types.unicode_type}
 
 
 def types_of(specs: Sequence[Spec], defaults: Sequence[Any]) -> tuple[Any, ...]:
@@ -31,6 +31,8 @@ def types_of(specs: Sequence[Spec], defaults: Sequence[Any]) -> tuple[Any, ...]:
 def type_of(spec: Spec) -> Any:
     """The type with this spec."""
     if isinstance(spec, str):
+        if spec == "bytes":
+            return typeof(b"")
         return _PLAIN.get(spec) or numpy_support.from_dtype(numpy.dtype(spec))
     kind, *rest = spec
     if kind == "array":

@@ -341,9 +341,9 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     name = str(numba_type)
     # Compiled by the first name that needs it: most processes see none.
     shown = re.sub(_ADDRESS, "", name) if " at 0x" in name or "#" in name else name
-    function = getattr(getattr(numba_type, "dispatcher", None), "py_func", None)
-    if isinstance(function, types.FunctionType):
-        return f"Dispatcher[{function_text(function, depth + 1)}]"
+    dispatcher = getattr(numba_type, "dispatcher", None)
+    if isinstance(getattr(dispatcher, "py_func", None), types.FunctionType):
+        return f"Dispatcher[{dispatcher_text(dispatcher, depth)}]"
     class_type = getattr(numba_type, "class_type", None)
     if class_type is not None:
         return f"{shown}@{_class_text(class_type)}"

@@ -134,3 +134,23 @@ def large(i):
 @njit
 def both(x):
     return x + STEP + other.STEP
+
+
+def reciprocal(x):
+    return 1.0 / x
+
+
+raising = njit(reciprocal)
+silent = njit(error_model="numpy")(reciprocal)
+
+
+@njit
+def call(function, x):
+    return function(x)
+
+
+def try_call(function, x):
+    try:
+        return call(function, x)
+    except ZeroDivisionError as error:
+        return str(error)
