@@ -16,3 +16,10 @@ print(
 )
 print(twins.large(3), twins.large(np.int32(4)))
 print(twins.try_call(twins.raising, 0.0), twins.try_call(twins.silent, 0.0))
+print(
+    twins.totals(4), twins.is_first(twins.Choice.FIRST), twins.is_first(twins.other.Choice.SECOND)
+)
+print(
+    twins.scaled_value(twins.Double(2)), twins.scaled_value(twins.Triple(2)), twins.Triple(1).scaled
+)
+print(twins.stub_one(1), twins.stub_two(1))

@@ -84,6 +84,7 @@ class _Collector:
         self.recorder = recorder
         self.names = CanonicalNames(recorder.owner_of)
         self.kept: dict[str, _Kept] = {}
+        self.twins: list[_Kept] = []  # of a key that another method has as well
         self.omitted: dict[int, Omission] = {}  # by the id of the method
 
     def consider(self, method: bridge.Method) -> None:
@@ -108,7 +109,10 @@ class _Collector:
             return
         # The same function and types once more comes from a second dispatcher or ufunc of one
         # function: it may have been wrapped in other ways.
-        known = self.kept.setdefault(method.key, _Kept(method, row, blobs.items, library, {}))
+        kept = _Kept(method, row, blobs.items, library, {})
+        known = self.kept.setdefault(method.key, kept)
+        if known is not kept:
+            self.twins.append(kept)
         for role, entry in method.entries.items():
             known.roles.setdefault(role, entry)
 
@@ -120,6 +124,7 @@ class _Collector:
         self, earlier: Mapping[str, CapturedMethod], earlier_libraries: Mapping[str, bytes]
     ) -> Collected:
         """Describe what is kept and add what answered."""
+        self._leave_out_confusable()
         circles = self._circles()
         methods: dict[str, CapturedMethod] = {}
         libraries: dict[str, bytes] = {}
@@ -140,6 +145,18 @@ class _Collector:
         omitted = set(self.omitted.values())
         omitted |= {omission for method in methods.values() for omission in method.omits}
         return Collected(methods, libraries, tuple(sorted(omitted)))
+
+    def _leave_out_confusable(self) -> None:
+        """Of two methods with one key and other code, neither is kept: something decides the code
+        that the key does not tell. Globals do, and are compared when the method is asked for."""
+        for twin in self.twins:
+            kept = self.kept.get(twin.method.key)
+            if kept is None or kept.row["globals"] != twin.row["globals"]:
+                continue
+            if self.names.content_hash(kept.core) != self.names.content_hash(twin.core):
+                for method in (kept.method, twin.method):
+                    self._omit(method, "its function can't be told from another with other code")
+                del self.kept[kept.method.key]
 
     def _captured(
         self, key: str, kept: _Kept, circle: list[str], libraries: dict[str, bytes]

@@ -117,8 +117,8 @@ def value_text(value: object, depth: int = 0) -> str:
     if isinstance(value, types.ModuleType):
         return f"module:{value.__name__}"
     if isinstance(value, type):
-        class_type = getattr(value, "class_type", None)  # a jitclass
-        shown = "" if class_type is None else _class_text(class_type)
+        class_type = _jitclass_of(value)
+        shown = "" if class_type is None else _class_text(class_type, depth)
         if issubclass(value, enum.Enum):
             # Code that names one member may have it from any name of the class.
             shown += ",".join(f"{name}={item.value!r}" for name, item in value.__members__.items())
@@ -140,6 +140,9 @@ def value_text(value: object, depth: int = 0) -> str:
         pairs = (f"{value_text(k, depth + 1)}={value_text(v, depth + 1)}" for k, v in value.items())
         return f"dict({','.join(pairs)})"
     if isinstance(value, types.FunctionType):
+        if "<locals>" in value.__qualname__:
+            # Code for it is found by its identity (numba.extending.overload), which no text tells.
+            raise Unkeyable(f"the plain function {value.__qualname__}, made by another function")
         return f"function:{function_text(value, depth + 1)}"
     if isinstance(value, types.BuiltinFunctionType):
         return f"builtin:{value.__module__}.{value.__qualname__}"
@@ -173,7 +176,8 @@ def _foreign_value_text(value: Any, depth: int) -> str:
     inner = getattr(value, "_dispatcher", None)  # a universal function that compiles lazily
     if inner is not None and isinstance(getattr(inner, "py_func", None), types.FunctionType):
         options = options_text(getattr(inner, "targetoptions", {}))
-        return f"ufunc:{function_text(inner.py_func, depth + 1)}:{options}"
+        layout = getattr(value, "signature", None) or ""  # of a generalised one
+        return f"ufunc:{function_text(inner.py_func, depth + 1)}:{options}{layout}"
     if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
         signature = getattr(value, "_sig", "")  # of a C callback
         text = function_text(value.__wrapped__, depth + 1)
@@ -235,8 +239,12 @@ def _closed_text(function: types.FunctionType, depth: int) -> str:
         except ValueError:
             parts.append(f"{name}=<empty>")
             continue
+        own_class = _jitclass_of(content)
         if content is function or getattr(content, "py_func", None) is function:
             parts.append(f"{name}=<self>")
+            continue
+        if own_class is not None and any(m.py_func is function for _, m in _members(own_class)):
+            parts.append(f"{name}=<own class>")
             continue
         parts.append(f"{name}={_named_text(f'closure variable {name!r}', content, depth)}")
     return "|".join(parts)
@@ -324,6 +332,9 @@ def dispatcher_options(dispatcher: Any) -> str:
     if dispatcher.locals:
         declared = {name: f"{kind}" for name, kind in dispatcher.locals.items()}
         text += f";locals={sorted(declared.items())}"
+    pipeline = getattr(getattr(dispatcher, "_compiler", None), "pipeline_class", None)
+    if pipeline is not None and pipeline.__module__ != "numba.core.compiler":
+        text += f";pipeline={pipeline.__module__}.{pipeline.__qualname__}"
     return text
 
 
@@ -344,18 +355,21 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     dispatcher = getattr(numba_type, "dispatcher", None)
     if isinstance(getattr(dispatcher, "py_func", None), types.FunctionType):
         return f"Dispatcher[{dispatcher_text(dispatcher, depth)}]"
-    class_type = getattr(numba_type, "class_type", None)
+    generator = getattr(numba_type, "gen_func", None)
+    if isinstance(generator, types.FunctionType):
+        shown += f"@{function_text(generator, depth + 1)}"
+    class_type = _jitclass_of(numba_type)
     if class_type is not None:
-        return f"{shown}@{_class_text(class_type)}"
-    if hasattr(numba_type, "class_name") and hasattr(numba_type, "struct"):
-        return f"{shown}@{_class_text(numba_type)}"
+        return f"{shown}@{_class_text(class_type, depth)}"
     instance_class = getattr(numba_type, "instance_class", None)
     if isinstance(instance_class, type):
         fields = ",".join(map(str, getattr(instance_class, "_fields", ())))
         shown += f"@{instance_class.__module__}.{instance_class.__qualname__}({fields})"
-    module = type(numba_type).__module__
-    if not module.startswith("numba."):
-        shown += f"~{module}"
+    kind = type(numba_type)
+    if not kind.__module__.startswith("numba."):
+        if "<locals>" in kind.__qualname__:
+            raise Unkeyable(f"a type of class {kind.__qualname__}, made by a function")
+        shown += f"~{kind.__module__}.{kind.__qualname__}"
     inner = [(str(item), type_text(item, depth + 1)) for item in _inner_types(numba_type)]
     if any(name != text for name, text in inner):
         shown += "<" + ";".join(text for _, text in inner) + ">"
@@ -364,17 +378,29 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     return shown
 
 
-def _class_text(class_type: Any) -> str:
-    methods = getattr(class_type, "methods", None) or {}
-    owners = sorted({getattr(method, "__module__", "") or "" for method in methods.values()})
-    codes = "".join(
-        code_digest(method.__code__)
-        for _, method in sorted(methods.items())
-        if hasattr(method, "__code__")
-    )
-    return (
-        f"{'/'.join(owners)}.{getattr(class_type, 'class_name', '')}:{short_digest(codes.encode())}"
-    )
+def _class_text(class_type: Any, depth: int) -> str:
+    """A jitclass's name, fields and the code of all its members, which calls of them contain."""
+    members = _members(class_type)
+    owners = sorted({getattr(member.py_func, "__module__", "") or "" for _, member in members})
+    fields = [f"{name}:{type_text(kind, depth + 1)}" for name, kind in class_type.struct.items()]
+    codes = [f"{name}={dispatcher_text(member, depth + 1)}" for name, member in members]
+    digest = short_digest("\n".join(fields + codes).encode())
+    return f"{'/'.join(owners)}.{class_type.class_name}:{digest}"
+
+
+def _jitclass_of(value: Any) -> Any:
+    """Numba's type of a jitclass: of the class, of its instances' type, or that type itself."""
+    found = getattr(value, "class_type", value)
+    return found if hasattr(found, "jit_methods") else None
+
+
+def _members(class_type: Any) -> list[tuple[str, Any]]:
+    """The dispatchers of a jitclass's methods, properties and static methods, by their names."""
+    found = [*class_type.jit_methods.items()]
+    found += [(f"static {name}", member) for name, member in class_type.jit_static_methods.items()]
+    for name, parts in class_type.jit_props.items():
+        found += [(f"{role} {name}", member) for role, member in parts.items()]
+    return sorted(found, key=lambda item: item[0])
 
 
 def _inner_types(numba_type: Any) -> Iterable[Any]:

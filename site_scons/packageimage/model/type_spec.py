@@ -104,7 +104,7 @@ def _kind(spec: Spec) -> str:
 
 def names_class(spec: Spec) -> bool:
     """Whether a type is known by the name of a class, which another class may bear another time."""
-    if isinstance(spec, str) or not spec:
+    if type(spec) is not tuple or not spec:
         return False
     return spec[0] in ("named", "enum") or any(map(names_class, spec[1:]))
 

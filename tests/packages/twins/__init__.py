@@ -1,11 +1,13 @@
 """Functions that only one thing tells apart, each pair by another thing."""
 
+import enum
 import os
 from collections import namedtuple
 
 import numpy as np
-from numba import jit, njit, objmode, types, vectorize
-from numba.extending import register_jitable
+from numba import int64, jit, njit, objmode, types, vectorize
+from numba.experimental import jitclass
+from numba.extending import overload, register_jitable
 
 from . import other
 
@@ -154,3 +156,73 @@ def try_call(function, x):
         return call(function, x)
     except ZeroDivisionError as error:
         return str(error)
+
+
+def counter(step):
+    @njit
+    def count(n):
+        for i in range(n):
+            yield i * step
+
+    return count
+
+
+by_two, by_three = counter(2), counter(3)
+
+
+@njit
+def total(items):
+    found = 0
+    for item in items:
+        found += item
+    return found
+
+
+@njit
+def totals(n):
+    return total(by_two(n)), total(by_three(n))
+
+
+def scaled_class(factor):
+    @jitclass([("value", int64)])
+    class Scaled:
+        def __init__(self, value):
+            self.value = value
+
+        @property
+        def scaled(self):
+            return self.value * factor
+
+    return Scaled
+
+
+Double, Triple = scaled_class(2), scaled_class(3)
+
+
+@njit
+def scaled_value(item):
+    return item.scaled
+
+
+class Choice(enum.IntEnum):
+    FIRST = 1
+
+
+@njit
+def is_first(choice):
+    return choice == Choice.FIRST
+
+
+def stub_with(step):
+    def stub(x):
+        raise NotImplementedError
+
+    @overload(stub)
+    def _stub(x):
+        return lambda x: x + step
+
+    return njit(lambda x: stub(x))
+
+
+# Numba finds the code by the stub's identity, so no image can tell these apart: none has them.
+stub_one, stub_two = stub_with(1), stub_with(2)
