@@ -2,12 +2,11 @@
 
 import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from packageimage.commands.fresh_processes import round_robin, run_to_end, without_settings
 
 LIBRARY = Path(__file__).resolve().parent.parent / "site_scons"
 
@@ -52,24 +51,12 @@ def summarise(seconds: Iterable[float]) -> Summary:
     return Summary(statistics.median(values), min(values), max(values), len(values))
 
 
-# What this process was started with must not leak into a measured one; a threading layer and a
-# number of threads are the user's choice and stay.
-_KEPT_NUMBA = ("NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
-
-
 def clean_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without PYTHON*, NUMBA_* and PKGIMAGE* settings, with `changes`.
 
     PKGIMAGE_LLD is kept: it says where a tool is, not what is measured.
     """
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "NUMBA_", "PKGIMAGE"))
-        or name in _KEPT_NUMBA
-        or name == "PKGIMAGE_LLD"
-    }
-    return {**kept, **changes}
+    return {**without_settings(os.environ, "PKGIMAGE_LLD"), **changes}
 
 
 def run(command: Command) -> Run:
@@ -77,27 +64,11 @@ def run(command: Command) -> Run:
 
     Raises Failed, with the end of what it said, when its exit code is not zero.
     """
-    environment = clean_environment(command.environment)
-    computed = _computed_by_children()
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, *command.arguments],
-        cwd=command.folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    seconds = time.perf_counter() - started
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise Failed(f"{' '.join(command.arguments)} ended with {done.returncode}:\n{said}")
-    return Run(seconds, done.stdout, _computed_by_children() - computed)
-
-
-def _computed_by_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+    done = run_to_end(command.arguments, clean_environment(command.environment), command.folder)
+    if done.code:
+        said = done.said[-2000:]
+        raise Failed(f"{' '.join(command.arguments)} ended with {done.code}:\n{said}")
+    return Run(done.seconds, done.output, done.cpu)
 
 
 def in_turns(
@@ -105,16 +76,11 @@ def in_turns(
     rounds: Mapping[str, int],
     report: Callable[[str, Run], None] = lambda name, run: None,
 ) -> dict[str, list[Run]]:
-    """Run all sides round robin, each as often as `rounds` says; the order turns round each time.
-
-    So that a slow minute of the machine falls on every side and none always follows another.
-    """
+    """Run all sides in turns, each as often as `rounds` says."""
     found: dict[str, list[Run]] = {name: [] for name in sides}
-    for turn in range(max(rounds.values(), default=0)):
-        names = list(sides) if turn % 2 == 0 else list(reversed(sides))
-        for name in names:
-            if turn < rounds[name]:
-                done = sides[name]()
-                found[name].append(done)
-                report(name, done)
+    for name in round_robin(list(sides), max(rounds.values(), default=0)):
+        if len(found[name]) < rounds[name]:
+            done = sides[name]()
+            found[name].append(done)
+            report(name, done)
     return found
