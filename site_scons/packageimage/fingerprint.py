@@ -22,6 +22,7 @@ _HERE = Path(__file__).resolve().parent
 _SOURCES = {
     "serialize": (
         "capture",
+        "codegen/data_object.py",
         "load/numba_bridge.py",
         "load/slots.py",
         "model",
@@ -38,7 +39,7 @@ _SOURCES = {
         "stages/data.py",
         "stages/manifest.py",
     ),
-    "link": ("stages/link.py",),
+    "link": ("codegen/data_object.py", "stages/link.py"),
     "verify": ("inspect", "model", "depot.py", "stages/debug_symbols.py", "stages/verify.py"),
 }
 # The distributions and other versions that matter to it.

@@ -178,13 +178,13 @@ CAPTURE_SUFFIXES = (
 )
 DATA_SUFFIXES = (".thunks.o", ".data.o", ".header")
 WHOLE_PACKAGE = "all"  # in the place of the modules to restore
-# Only where modules are restored: their data, and the object that it becomes.
+# Only where modules are restored: their data. It is an object for one platform, the same wherever
+# the capture is taken: most images are for it, and are linked with data that nobody has copied.
 PACKAGE_DATA_SUFFIX = ".package.bin"
-PACKAGE_OBJECT_SUFFIX = ".package.o"
+PACKAGE_DATA_PLATFORM = "linux-x86_64"
 
 _SUFFIXES = (
-    *CAPTURE_SUFFIXES, *DATA_SUFFIXES, PACKAGE_DATA_SUFFIX, PACKAGE_OBJECT_SUFFIX,
-    ".bc", ".json", ".o",
+    *CAPTURE_SUFFIXES, *DATA_SUFFIXES, PACKAGE_DATA_SUFFIX, ".bc", ".json", ".o",
 )  # fmt: skip
 
 

@@ -7,7 +7,13 @@ import zlib
 import pytest
 from elftools.elf.elffile import ELFFile
 from image_samples import tool
-from packageimage.codegen.data_object import data_object, frame_bitcode, package_object
+from packageimage.codegen.data_object import (
+    data_in,
+    data_object,
+    frame_bitcode,
+    package_object,
+)
+from packageimage.model.errors import PackageImageError
 from packageimage.model.platform import PLATFORMS
 
 RISCV = PLATFORMS["linux-riscv64"]
@@ -117,3 +123,17 @@ def test_the_packages_data_is_writable_and_aligned(platform, tmp_path):
         "elf": "AddressAlignment: 64", "macho": "Alignment: 6", "coff": "IMAGE_SCN_ALIGN_64BYTES",
     }  # fmt: skip
     assert aligned[platform.object_format] in done.stdout
+
+
+@pytest.mark.parametrize("platform", [p for p in ALL if p.object_format == "elf"], ids=str)
+@pytest.mark.parametrize("size", [0, 1, 64, 1000])
+def test_the_data_can_be_taken_out_again(platform, size):
+    parts = [b"ARRAYS" * 20, memoryview(bytes(range(250)) * 4)[:size]]
+    whole = b"".join(package_object(parts, platform))
+    assert bytes(data_in(whole, platform)) == b"".join(parts)
+    other = next(p for p in ALL if p.object_format == "elf" and p != platform)
+    for damaged in (b"", whole[:-1], whole + b"\0", b"\0" + whole[1:], whole[: len(whole) // 2]):
+        with pytest.raises(PackageImageError, match="expected a package's data"):
+            data_in(damaged, platform)
+    with pytest.raises(PackageImageError, match="another object"):
+        data_in(whole, other)

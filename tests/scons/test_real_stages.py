@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
+from packageimage.model.platform import PLATFORMS
 from scons_project import FAKED, SCONSTRUCT, Project
 
 SOURCE = '''"""Two functions."""
@@ -59,20 +61,44 @@ def test_changes_rebuild_what_depends_on_them(real: Project) -> None:
     assert real.build("flags=opt-level=2") == [*CODEGEN, *REST]
 
 
-def test_large_outputs_are_known_by_time_and_size(real: Project) -> None:
-    """They are ours, and hashing them would be all that a build does that has nothing to do."""
+@pytest.fixture
+def large(real: Project) -> Project:
+    """A package with so much data that the stages and SCons take care how often they read it."""
     real.write({"src/kernels/__init__.py": f"{SOURCE}\nTABLE = bytes(1 << 24)\n"})
     real.edit("SConstruct", "PKGIMAGE_CPU_TARGETS", "PKGIMAGE_RESTORE=True, PKGIMAGE_CPU_TARGETS")
-    real.build()
-    (data,) = (real.folder / name for name in real.files("**/*.package.bin"))
-    found = data.stat()
-    with open(data, "r+b") as file:
-        file.seek(-1, os.SEEK_END)
+    assert real.build() == [*CAPTURE, *CODEGEN, *REST]
+    return real
+
+
+def only(project: Project, pattern: str) -> Path:
+    (name,) = project.files(pattern)
+    return project.folder / name
+
+
+def write_into(path: Path, later: int) -> None:
+    """Change a byte in the middle of a file, and its time by `later` seconds."""
+    found = path.stat()
+    with open(path, "r+b") as file:
+        file.seek(found.st_size // 2)
         file.write(b"x")
-    os.utime(data, ns=(found.st_atime_ns, found.st_mtime_ns))
-    assert real.build() == []
-    os.utime(data, ns=(found.st_atime_ns, found.st_mtime_ns + 1_000_000_000))
-    assert real.build() == REST
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + later * 1_000_000_000))
+
+
+def test_large_outputs_are_known_by_time_and_size(large: Project) -> None:
+    """They are ours, and hashing them would be all that a build does that has nothing to do."""
+    data = only(large, "**/*.package.bin")
+    write_into(data, later=0)
+    assert large.build() == []
+    os.utime(data)
+    assert large.build() == REST[1:]
+
+
+def test_large_data_for_every_platform(large: Project) -> None:
+    """The capture's data is an object for one of them."""
+    large.edit("SConstruct", 'platforms="linux-x86_64"', 'platforms="all"')
+    ran = large.build("targets=generic")
+    assert ran.count("link kernels") == ran.count("verify kernels") == len(PLATFORMS)
+    assert not large.files("kernels.pkgimage/*/*.package*")
 
 
 def test_the_summary_counts_functions_and_versions(real: Project) -> None:

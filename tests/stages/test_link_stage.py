@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from elf_samples import LINKERS, compile_ir, image_ir, link, linker_named
+from packageimage.codegen.data_object import package_object
 from packageimage.model.platform import PLATFORMS
 from packageimage.stages.link import LinkCommand, repeat_script
 from site_tools.lld_flavors import flavor_named
@@ -24,8 +25,8 @@ def stage(tmp_path):
     (tmp_path / "a.o").write_bytes(compile_ir(image_ir()))
     library = Path(__file__).resolve().parents[2] / "site_scons"
 
-    def run(*command, output="out/x.so", **environ):
-        words = ["link", "--output", output, "--", *command]
+    def run(*command, output="out/x.so", options=(), **environ):
+        words = ["link", "--output", output, *options, "--", *command]
         return subprocess.run(
             [sys.executable, "-m", "packageimage.stages", *words],
             cwd=tmp_path,
@@ -64,6 +65,30 @@ def test_links_what_the_flavor_says(stage, tmp_path, linker):
     assert files(tmp_path / "out") == ["x.so"]
     direct = link(tmp_path / "direct", {"a.o": (tmp_path / "a.o").read_bytes()}, linker)
     assert (tmp_path / "out/x.so").read_bytes() == direct.read_bytes()
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_packages_data_for_the_platform(stage, tmp_path, platform):
+    """It is an object for linux-x86_64; a failed link for another keeps what LLD was given."""
+    data = b"".join(package_object([b"ARRAYS" * 100], PLATFORMS["linux-x86_64"]))
+    (tmp_path / "k.package.bin").write_bytes(data)
+    command = [*fake(tmp_path, 'cp "$3" "$1"'), "k.package.bin"]
+    done = stage(*command, options=["--platform", platform])
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = b"".join(package_object([b"ARRAYS" * 100], PLATFORMS[platform]))
+    assert (tmp_path / "out/x.so").read_bytes() == expected
+    assert files(tmp_path / "out") == ["x.so"]
+
+    done = stage(*fake(tmp_path, "exit 1"), "k.package.bin", options=["--platform", platform])
+    assert done.returncode == 2
+    (kept,) = (tmp_path / "out/x.so.failed/inputs").glob("*k.package*")
+    assert kept.read_bytes() == expected
+
+    (tmp_path / "k.package.bin").write_bytes(data[:-1])
+    done = stage(*command, options=["--platform", platform])
+    if platform != "linux-x86_64":  # whose LLD says it
+        assert "expected a package's data as the serialize stage writes it" in done.stderr
+        assert done.returncode == 2
 
 
 @pytest.mark.parametrize("linker", LINKERS)

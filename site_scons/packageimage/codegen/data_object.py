@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from packageimage.model.errors import PackageImageError
 from packageimage.model.platform import Platform
 
 from .llvm import baseline_machine, empty_module, open_machine
@@ -20,6 +21,7 @@ from .slots import BITCODE_SYMBOL, DATA_SYMBOL, HEADER_SYMBOL, METHODS_SYMBOL
 
 _ALIGNMENT = {HEADER_SYMBOL: 16, METHODS_SYMBOL: 64, BITCODE_SYMBOL: 64, DATA_SYMBOL: 64}
 _SECTION_ALIGNMENT = max(_ALIGNMENT.values())
+_ELF_HEAD = 64
 
 
 class _Section:
@@ -70,6 +72,28 @@ def package_object(data: Sequence[Any], platform: Platform) -> list[Any]:
     return _object(_Section({DATA_SYMBOL: data}, writable=True), platform)
 
 
+def data_in(package: Any, platform: Platform) -> memoryview:
+    """The bytes of `pkgimage.data` in what `package_object` made for `platform`, one with ELF.
+
+    Raises PackageImageError for another file.
+    """
+    whole = memoryview(package).cast("B")
+    try:
+        (at_headers,) = struct.unpack_from("<Q", whole, 40)
+        # Of the third section after the empty one, the second symbol; see `_elf`.
+        (at_symbols,) = struct.unpack_from("<Q", whole, at_headers + 3 * 64 + 24)
+        start, size = struct.unpack_from("<QQ", whole, at_symbols + 24 + 8)
+        expected = package_object([whole[_ELF_HEAD + start : _ELF_HEAD + start + size]], platform)
+        if sum(map(len, expected)) != len(whole) or whole[:_ELF_HEAD] != expected[0]:
+            raise ValueError("another object")
+    except (struct.error, ValueError) as error:
+        raise PackageImageError(
+            f"expected a package's data as the serialize stage writes it, found {error}; run it "
+            "again"
+        ) from error
+    return whole[_ELF_HEAD + start : _ELF_HEAD + start + size]
+
+
 def _object(section: _Section, platform: Platform) -> list[Any]:
     machine = open_machine(baseline_machine(platform))
     model = bytes(machine.emit_object(empty_module(machine)))
@@ -98,7 +122,7 @@ def _elf(section: _Section, model: bytes) -> list[Any]:
         struct.pack("<IBBHQQ", names[name], 1 << 4 | 1, 2, 1, offset, size)
         for name, (offset, size) in section.placed.items()
     )
-    at_section = 64
+    at_section = _ELF_HEAD
     at_symbols = at_section + section.size + -section.size % 8
     at_strings = at_symbols + len(symbols)
     at_headers = at_strings + len(table) + -len(table) % 8

@@ -100,10 +100,8 @@ class _Image:
             for partition in range(request.partitions)
             if self._flags.native_code
         ]
-        sources = [
-            capture.manifest, capture.blob, *capture.bitcode, *objects, *capture.package_data
-        ]  # fmt: skip
-        thunks, data, header, *package = self._stage(
+        sources = [capture.manifest, capture.blob, *capture.bitcode, *objects]
+        thunks, data, header = self._stage(
             "data",
             f"{files.stem}.thunks.o",
             files.stem,
@@ -117,7 +115,7 @@ class _Image:
             "link",
             linked,
             linked,
-            [thunks, data, *package, *objects],
+            [thunks, data, *capture.package_data, *objects],
             env=linker,
             versions={"lld": linker.subst("$LLDVERSION")},
         )

@@ -20,7 +20,6 @@ from packageimage.recipe import (
     CAPTURE_SUFFIXES,
     DATA_SUFFIXES,
     PACKAGE_DATA_SUFFIX,
-    PACKAGE_OBJECT_SUFFIX,
 )
 from packageimage.scons.captures import requires_words, source_scanner, target_scanner
 
@@ -42,9 +41,10 @@ _COMMANDS = {
     "--bitcode ${SOURCES[2:2+int(PKGIMAGE_PARTITIONS)]} --platform $PKGIMAGE_PLATFORM "
     "--cpu-targets $_PKGIMAGETARGETS --flags $PKGIMAGE_STAGEFLAGS --output $_PKGIMAGESTEM "
     "${SOURCES[2+int(PKGIMAGE_PARTITIONS):]}",
-    "LINK": "--output $TARGET -- $LLDCOM",
+    "LINK": "--output $TARGET --platform=$PKGIMAGE_PLATFORM -- $LLDCOM",
     "VERIFY": "--header ${SOURCES[0]} --image ${SOURCES[1]} --includes ${SOURCES[2]} "
-    "--platform $PKGIMAGE_PLATFORM --output-image ${TARGETS[0]} --output-header ${TARGETS[1]}",
+    "--platform $PKGIMAGE_PLATFORM "
+    "--output-image ${TARGETS[0]} --output-header ${TARGETS[1]}",
 }
 
 
@@ -162,8 +162,7 @@ def _capture_files(target: Any, source: Any, env: Any) -> Any:
 
 
 def _data_files(target: Any, source: Any, env: Any) -> Any:
-    restores = any(str(node).endswith(PACKAGE_DATA_SUFFIX) for node in source)
-    return _beside(target[0], [*DATA_SUFFIXES, *[PACKAGE_OBJECT_SUFFIX] * restores]), source
+    return _beside(target[0], DATA_SUFFIXES), source
 
 
 def _beside(stem: Any, suffixes: Any) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from packageimage.codegen.bindable import is_bindable, why_not
-from packageimage.codegen.data_object import data_object, frame_bitcode, package_object
+from packageimage.codegen.data_object import data_object, frame_bitcode
 from packageimage.codegen.llvm import read_bitcode
 from packageimage.codegen.module_summary import summarise
 from packageimage.codegen.slots import CALL_PREFIX, clone_symbol, is_slot
@@ -29,11 +28,10 @@ from packageimage.model.cpu_targets import parse_cpu_targets, target_records
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import parse_flags
 from packageimage.model.platform import Platform, platform_named
-from packageimage.recipe import PACKAGE_DATA_SUFFIX, PACKAGE_OBJECT_SUFFIX
 
 from .base_image import measure_base_image
 from .manifest import Manifest, read_manifest
-from .output import atomic_output, write_output
+from .output import write_output
 
 _NO_BUILD_ID = "0" * 64
 
@@ -51,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="OBJ",
-        help="code objects, and the package's data where it is kept",
+        help="code objects",
     )
 
 
@@ -67,8 +65,7 @@ def run(args: argparse.Namespace) -> None:
     manifest = read_manifest(args.capture)
     methods = args.blob.read_bytes()
     bitcode = [path.read_bytes() for path in args.bitcode]
-    objects = [path.read_bytes() for path in args.objects if not _is_package_data(path)]
-    packages = [path for path in args.objects if _is_package_data(path)]
+    objects = [path.read_bytes() for path in args.objects]
     n_partitions = len(manifest.partitions) if flags.native_code else 0
     _check_counts(manifest, len(bitcode), len(objects), n_partitions * len(targets))
 
@@ -94,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
         header_size=len(headers.encode(draft)),
         methods_size=len(methods),
         bitcode_size=len(framed),
-        data_size=sum(path.stat().st_size for path in packages),
+        data_size=_data_size(manifest),
     )
     thunks = thunk_object(slots, table, platform)
     build_id = _build_id(
@@ -116,21 +113,17 @@ def run(args: argparse.Namespace) -> None:
     write_output(_named(args.output, ".thunks.o"), thunks)
     write_output(_named(args.output, ".data.o"), data)
     write_output(_named(args.output, ".header"), header)
-    for path in packages:
-        _write_package(path, platform, _named(args.output, PACKAGE_OBJECT_SUFFIX))
 
 
-def _is_package_data(path: Path) -> bool:
-    return path.name.endswith(PACKAGE_DATA_SUFFIX)
-
-
-def _write_package(path: Path, platform: Platform, output: Path) -> None:
-    """The package's data as an object; mapped, because it may be larger than the memory."""
-    with open(path, "rb") as file, atomic_output(output) as temporary:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        with memoryview(mapped) as data, open(temporary, "wb") as written:
-            written.writelines(package_object([data], platform))
-        mapped.close()
+def _data_size(manifest: Manifest) -> int:
+    """Bytes of what restored modules hold. Raises PackageImageError."""
+    try:
+        return int(manifest.fields.get("data", {}).get("size", 0))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise PackageImageError(
+            f"capture's manifest: expected the size of the package's data, found {error}; run the "
+            "serialize stage again"
+        ) from error
 
 
 def _named(output: Path, suffix: str) -> Path:

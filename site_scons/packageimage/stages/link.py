@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import mmap
 import os
 import shlex
 import shutil
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packageimage.model.errors import PackageImageError, one_line
+from packageimage.model.platform import platform_named
+from packageimage.recipe import PACKAGE_DATA_PLATFORM, PACKAGE_DATA_SUFFIX
 
 OUTPUT = "{output}"
 """What stands for the output's path in the command; `lld_flavors.flavor` writes it."""
@@ -39,6 +42,9 @@ _SIGBUS = -signal.SIGBUS if hasattr(signal, "SIGBUS") else None
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="the linked library")
+    parser.add_argument(
+        "--platform", default="", help="what a package's data must be an object for"
+    )
     parser.add_argument(
         "command",
         nargs="+",
@@ -66,7 +72,8 @@ def run(args: argparse.Namespace) -> None:
             # The file's own name, in a folder of its own: PE and Mach-O files hold their name, and
             # some forms of LLD write further files beside it.
             temporary = Path(folder, output.name)
-            words = command.words_for(str(temporary), verbose)
+            fitting = _fitting(command, args.platform, folder)
+            words = fitting.words_for(str(temporary), verbose)
             if verbose:
                 print(shlex.join(words), file=sys.stderr, flush=True)
             code, said = _run(words, folder)
@@ -75,11 +82,12 @@ def run(args: argparse.Namespace) -> None:
                     sys.stderr.write(said)
                 os.replace(temporary, output)
                 return
-    if code == _SIGBUS or any(text in said for text in _NO_SPACE_TEXTS):
+            full = code == _SIGBUS or any(text in said for text in _NO_SPACE_TEXTS)
+            if not full:
+                sys.stderr.write(said)
+                _keep(fitting, failed, output.name, said)
+    if full:
         raise _full_disk(output)
-    sys.stderr.write(said)
-    with _full_disk_reported(output):
-        _keep(command, failed, output.name, said)
     reason = "wrote no output" if code == 0 else _end_of(code, said)
     raise PackageImageError(
         f"linking {one_line(output)} failed: LLD {reason}; {one_line(failed / 'repeat.sh')} "
@@ -132,6 +140,28 @@ class LinkCommand:
         """
         files = [word for word in dict.fromkeys(self.rest) if os.path.isfile(word)]
         return {word: f"{n:03d}-{os.path.basename(word)}" for n, word in enumerate(files)}
+
+
+def _fitting(command: LinkCommand, platform: str, folder: str) -> LinkCommand:
+    """The command with a package's data as an object for the platform, which lies in `folder`.
+
+    For the platform that it is written for the data is taken as it is. Raises OSError, and
+    PackageImageError for another file.
+    """
+    if platform in ("", PACKAGE_DATA_PLATFORM):
+        return command
+    words = list(command.words)
+    for place, word in enumerate(words):
+        if word in command.rest and word.endswith(PACKAGE_DATA_SUFFIX):
+            from packageimage.codegen.data_object import data_in, package_object  # LLVM: 0.1 s
+
+            words[place] = os.path.join(folder, f"{os.path.basename(word)}.o")
+            with open(word, "rb") as file, open(words[place], "wb") as written:
+                # Mapped, because it may be larger than the memory.
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                data = data_in(mapped, platform_named(PACKAGE_DATA_PLATFORM))
+                written.writelines(package_object([data], platform_named(platform)))
+    return LinkCommand(tuple(words))
 
 
 def repeat_script(command: LinkCommand, output_name: str, kept: dict[str, str]) -> str:

@@ -21,13 +21,16 @@ import os
 import runpy
 import sys
 import sysconfig
+import threading
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..model.errors import PackageImageError
 from ..model.flags import CacheFlags, parse_flags
-from ..recipe import WHOLE_PACKAGE
+from ..model.platform import platform_named
+from ..recipe import PACKAGE_DATA_PLATFORM, PACKAGE_DATA_SUFFIX, WHOLE_PACKAGE
 
 MANIFEST_FORMAT = 2  # stages.manifest reads it
 EXIT_USER_ERROR = 2
@@ -196,48 +199,54 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         for name in sorted(required)
         if any(module.partition(".")[0] == name for module in collected.modules)
     ]
-    id_ = digest_of(
-        [
-            package, request["flags"], table, *partitions, json.dumps(requires),
-            package_digest(dependencies.own_sources), json.dumps(dependencies.data_digests),
-            *section, json.dumps(request["preferences"], sort_keys=True),
-        ]
-    )  # fmt: skip
-    manifest = {
-        "format": MANIFEST_FORMAT,
-        "id": id_,
-        "package": package,
-        "flags": request["flags"],
-        "partitions": [{"entries": sorted(part.entries)} for part in parts],
-        "entry_owners": {
-            symbol: method.shown
-            for _, method in sorted(collected.methods.items(), reverse=True)
-            for _, symbol in method.roles.values()
-        },
-        "requires": requires,
-        "preferences": dict.fromkeys(PREFERENCES, "") | request["preferences"],
-        "restored": [module.name for module in data.modules] if data else [],
-        "attached": [vars(refusal) for refusal in data.refused] if data else [],
-        "data_sizes": {
-            f"{module.name}.{key}": size
-            for module in (data.modules if data else ())
-            for key, size in sorted(module.sizes)
-        },
-        "methods": len(collected.methods),
-        "omitted": [vars(o) for o in collected.omitted],
-    }
-    files: dict[str, bytes | list[Any]] = {
-        f"{output.name}.capture.bin": table,
-        f"{output.name}.capture.json": _json(manifest),
-        f"{output.name}.capture.id": f"{id_}\n".encode(),
-        f"{output.name}.includes.json": _json({"includes": as_json(includes)}),
-        f"{output.name}.imported.json": _json({"files": dependencies.watched}),
-    }
-    for index, bitcode in enumerate(partitions):
-        files[f"{output.name}.p{index}.bc"] = bitcode
-    if request["restore"]:
-        files[f"{output.name}.package.bin"] = section
-    _write_all(output.parent, files)
+
+    def described(held: Mapping[str, Any]) -> dict[str, bytes]:
+        """The files that say of what is captured; `held`: the data's size and SHA-256."""
+        id_ = digest_of(
+            [
+                package, request["flags"], table, *partitions, json.dumps(requires),
+                package_digest(dependencies.own_sources), json.dumps(dependencies.data_digests),
+                held.get("sha256", ""), json.dumps(request["preferences"], sort_keys=True),
+            ]
+        )  # fmt: skip
+        manifest = {
+            "format": MANIFEST_FORMAT,
+            "id": id_,
+            "package": package,
+            "flags": request["flags"],
+            "partitions": [{"entries": sorted(part.entries)} for part in parts],
+            "entry_owners": {
+                symbol: method.shown
+                for _, method in sorted(collected.methods.items(), reverse=True)
+                for _, symbol in method.roles.values()
+            },
+            "requires": requires,
+            "preferences": dict.fromkeys(PREFERENCES, "") | request["preferences"],
+            "restored": [module.name for module in data.modules] if data else [],
+            "attached": [vars(refusal) for refusal in data.refused] if data else [],
+            "data": held,
+            "data_sizes": {
+                f"{module.name}.{key}": size
+                for module in (data.modules if data else ())
+                for key, size in sorted(module.sizes)
+            },
+            "methods": len(collected.methods),
+            "omitted": [vars(o) for o in collected.omitted],
+        }
+        files = {
+            f"{output.name}.capture.bin": table,
+            f"{output.name}.capture.json": _json(manifest),
+            f"{output.name}.capture.id": f"{id_}\n".encode(),
+            f"{output.name}.includes.json": _json({"includes": as_json(includes)}),
+            f"{output.name}.imported.json": _json({"files": dependencies.watched}),
+        }
+        for index, bitcode in enumerate(partitions):
+            files[f"{output.name}.p{index}.bc"] = bitcode
+        return files
+
+    _write_all(
+        output.parent, described, f"{output.name}{PACKAGE_DATA_SUFFIX}" if data else "", section
+    )
     with contextlib.suppress(OSError):  # a store that can't be written is one that is not there
         store.write(
             store_path,
@@ -545,24 +554,63 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
 
 
-def _write_all(folder: Path, files: dict[str, bytes | list[Any]]) -> None:
-    """All files, or none: each under a temporary name first."""
+def _write_all(
+    folder: Path,
+    described: Callable[[Mapping[str, Any]], Mapping[str, bytes]],
+    data_name: str,
+    section: list[Any],
+) -> None:
+    """All files, or none: each under a temporary name first.
+
+    The data comes first, where there is any (`data_name`), because the others hold its hash.
+    """
     written: list[tuple[Path, Path]] = []
+
+    def temporary(name: str) -> Path:
+        path = folder / f".{name}.{os.getpid()}.tmp"
+        written.append((path, folder / name))
+        return path
+
     try:
-        for name, data in files.items():
-            temporary = folder / f".{name}.{os.getpid()}.tmp"
-            written.append((temporary, folder / name))
-            with open(temporary, "wb") as file:
-                file.writelines([data] if isinstance(data, bytes) else data)
-        for temporary, final in written:
-            os.replace(temporary, final)
-    except OSError as error:
-        for temporary, _ in written:
-            temporary.unlink(missing_ok=True)
+        held = _write_data(temporary(data_name), section) if data_name else {}
+        for name, content in described(held).items():
+            temporary(name).write_bytes(content)
+        for path, final in written:
+            os.replace(path, final)
+    except BaseException as error:
+        for path, _ in written:
+            path.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise PackageImageError(
             f"expected to write the capture to {folder}, found {error.strerror}: free some space "
             "or choose another folder"
         ) from None
+
+
+def _write_data(path: Path, section: list[Any]) -> dict[str, Any]:
+    """Write the data as an object, `recipe` says for what platform.
+
+    What the manifest says of it: the size of the data and the SHA-256 of the file. Hashing and
+    writing each take half a second for a gigabyte, and neither holds Python's lock.
+    """
+    from ..codegen.data_object import package_object
+
+    parts = package_object(section, platform_named(PACKAGE_DATA_PLATFORM))
+    digest = hashlib.sha256()
+
+    def hash_all() -> None:
+        for part in parts:
+            digest.update(part)
+
+    hashing = threading.Thread(target=hash_all)
+    hashing.start()
+    try:
+        with open(path, "wb") as file:
+            file.writelines(parts)
+    finally:
+        hashing.join()
+    return {"size": sum(map(len, section)), "sha256": digest.hexdigest()}
 
 
 if __name__ == "__main__":
