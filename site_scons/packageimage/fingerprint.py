@@ -39,8 +39,15 @@ _SOURCES = {
         "stages/data.py",
         "stages/manifest.py",
     ),
-    "link": ("codegen/data_object.py", "stages/link.py"),
-    "verify": ("inspect", "model", "depot.py", "stages/debug_symbols.py", "stages/verify.py"),
+    "link": ("codegen/data_object.py", "stages/digest.py", "stages/link.py"),
+    "verify": (
+        "inspect",
+        "model",
+        "depot.py",
+        "stages/debug_symbols.py",
+        "stages/digest.py",
+        "stages/verify.py",
+    ),
 }
 # The distributions and other versions that matter to it.
 _VERSIONS = {

@@ -177,6 +177,8 @@ CAPTURE_SUFFIXES = (
     ".capture.id",
 )
 DATA_SUFFIXES = (".thunks.o", ".data.o", ".header")
+# Beside a linked library: its size and SHA-256, as it was linked.
+DIGEST_SUFFIX = ".digest"
 WHOLE_PACKAGE = "all"  # in the place of the modules to restore
 # Only where modules are restored: their data. It is an object for one platform, the same wherever
 # the capture is taken: most images are for it, and are linked with data that nobody has copied.
@@ -191,7 +193,7 @@ _SUFFIXES = (
 def sibling_pattern(package: str, name: str) -> re.Pattern[str] | None:
     """What the file `name` is called in other configurations; None for one that is not named so."""
     suffix = next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), None)
-    linked = re.search(r"\.linked\.\w+$", name)
+    linked = re.search(rf"\.linked\.\w+(?:{re.escape(DIGEST_SUFFIX)})?$", name)
     if linked:
         suffix = linked[0]
     if not suffix or not name.startswith(f"{package}."):

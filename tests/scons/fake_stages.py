@@ -115,12 +115,23 @@ def link(words):
     command = words[words.index("--") + 1 :]
     inputs = command[command.index("{output}") + 1 :]
     extra = [word for word in command if word.startswith("--extra")]
-    write(output, "\n".join([*extra, *map(read, inputs)]))
+    library = "\n".join([*extra, *map(read, inputs)])
+    write(output, library)
+    digest = hashlib.sha256(library.encode()).hexdigest()
+    write(words[words.index("--digest") + 1], json.dumps({"sha256": digest}))
 
 
 def verify(words):
     parser = argparse.ArgumentParser()
-    for name in ("header", "image", "includes", "platform", "output-image", "output-header"):
+    for name in (
+        "header",
+        "image",
+        "includes",
+        "digest",
+        "platform",
+        "output-image",
+        "output-header",
+    ):
         parser.add_argument(f"--{name}", required=True)
     args = parser.parse_args(words)
     write(args.output_image, read(args.image))

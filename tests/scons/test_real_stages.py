@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -91,6 +93,27 @@ def test_large_outputs_are_known_by_time_and_size(large: Project) -> None:
     assert large.build() == []
     os.utime(data)
     assert large.build() == REST[1:]
+
+
+def test_what_is_said_of_large_outputs_is_what_they_are(large: Project) -> None:
+    """SCons takes the stages' word for a hash. With another time it hashes the files itself: it
+    would make anew what comes after a file of which something else was said."""
+    for pattern in ("**/*.package.bin", "**/*.linked.so", "depot/**/*.so"):
+        os.utime(only(large, pattern))
+        assert large.build() == []
+    said = json.loads(only(large, "**/*.digest").read_text(encoding="utf-8"))
+    content = only(large, "**/*.linked.so").read_bytes()
+    assert said == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+
+def test_a_linked_library_that_was_written_to(large: Project) -> None:
+    linked = only(large, "**/*.linked.so")
+    content = linked.read_bytes()
+    write_into(linked, later=1)
+    done = large.scons("--debug=explain")
+    assert "linked.so' because it was written to after it was made" in done.out
+    assert [line for line in done.lines if line in (*CAPTURE, *REST)] == ["link kernels"]
+    assert linked.read_bytes() == content
 
 
 def test_large_data_for_every_platform(large: Project) -> None:

@@ -108,7 +108,7 @@ def test_ninja_runs_every_stage_itself(project: Project) -> None:
     done = project.scons("--disable-execute-ninja")
     assert done.code == 0, done.err
     text = (project.folder / "build.ninja").read_text(encoding="utf-8")
-    builds = re.findall(r"^build .*: (\w+)", text.replace("$\n", ""), re.MULTILINE)
+    builds = re.findall(r"^build .*: +(\w+)", text.replace("$\n", ""), re.MULTILINE)
     assert builds.count("GENERATED_CMD") == len(STAGES)
     assert not {"CUSTOM", "TEMPLATE"} & set(builds)
 

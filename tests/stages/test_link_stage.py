@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shlex
 import subprocess
@@ -89,6 +91,14 @@ def test_a_packages_data_for_the_platform(stage, tmp_path, platform):
     if platform != "linux-x86_64":  # whose LLD says it
         assert "expected a package's data as the serialize stage writes it" in done.stderr
         assert done.returncode == 2
+
+
+def test_the_digest_of_what_was_linked(stage, tmp_path):
+    done = stage(*fake(tmp_path, 'echo library > "$1"'), options=["--digest", "out/x.so.digest"])
+    assert (done.returncode, done.stderr) == (0, "")
+    sha256 = hashlib.sha256(b"library\n").hexdigest()
+    said = json.loads((tmp_path / "out/x.so.digest").read_bytes())
+    assert said == {"sha256": sha256, "size": 8}
 
 
 @pytest.mark.parametrize("linker", LINKERS)

@@ -111,7 +111,7 @@ class _Image:
         )
         linker = _linker(env, self._platform, self._flavors)
         linked = files.linked(self._platform.image_suffix.removeprefix(".pkgimage"))
-        (library,) = self._stage(
+        library, digest = self._stage(
             "link",
             linked,
             linked,
@@ -120,7 +120,7 @@ class _Image:
             versions={"lld": linker.subst("$LLDVERSION")},
         )
         image = self._stage(
-            "verify", self._paths[0], self._paths, [header, library, capture.includes]
+            "verify", self._paths[0], self._paths, [header, library, capture.includes, digest]
         )
         # A published image is replaced by the next one, never missing in between, and comes from
         # a verify stage of this build, never from a cache.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from SCons.Script import GetOption
 from packageimage.recipe import sibling_pattern
 from packageimage.scons import report
 from packageimage.scons.captures import Capture, dependencies_now
+from packageimage.scons.stated import stated_sha256
 
 if TYPE_CHECKING:
     from packageimage.explanation import Made
@@ -91,19 +93,46 @@ class StageFile(SCons.Node.FS.File):
     def changed(self, node: Any = None, allowcache: bool = False) -> bool:
         # Asked for always: SCons measures the dependencies as it compares them.
         found = bool(super().changed(node, allowcache))
-        return found or (node is None and self._is_unrecorded())
+        return found or (node is None and (self._is_unrecorded() or self._was_written_to()))
+
+    def _was_written_to(self) -> bool:
+        """Whether a linked library is not what was linked: verify would refuse it."""
+        file: Any = self
+        if file.attributes.pkgimage.stage != "link" or not file.exists():
+            return False
+        recorded = getattr(file.get_stored_info().ninfo, "csig", None)
+        return recorded is not None and recorded != file.get_csig()
 
     def get_max_drift_csig(self) -> str:
-        """What SCons recorded of a large output that has its time and size; nobody edits those, and
-        to hash a gigabyte takes a second, in builds that have nothing to do."""
+        """What its stage has said of a large output, or what SCons recorded of one that has its
+        time and size; nobody edits those, and to hash a gigabyte takes a second, in builds that
+        have nothing to do."""
         file: Any = self
         size = file.get_size()
         if size >= _LARGE:
+            task = file.attributes.pkgimage
+            if task.outcome == "run":
+                stated = stated_sha256(task.stage, task.outputs, file.abspath)
+                if stated:
+                    return stated
             info = file.get_stored_info().ninfo
             known = (getattr(info, "timestamp", None), getattr(info, "size", None))
             if known == (file.get_timestamp(), size) and getattr(info, "csig", None):
                 return str(info.csig)
         return str(super().get_max_drift_csig() or "")
+
+    def get_csig(self) -> str:
+        """SHA-256 of a large output, whatever SCons' hash: that is what stages say of theirs."""
+        file: Any = self
+        if not file.exists() or file.get_size() < _LARGE:
+            return str(super().get_csig())
+        info = file.get_ninfo()
+        if getattr(info, "csig", None) is None:
+            info.csig = self.get_max_drift_csig()
+            if not info.csig:
+                with open(file.abspath, "rb") as content:
+                    info.csig = hashlib.file_digest(content, "sha256").hexdigest()
+        return str(info.csig)
 
     def _is_unrecorded(self) -> bool:
         """Whether it may come from a build that was killed before SCons recorded what it is."""
@@ -144,6 +173,8 @@ class StageFile(SCons.Node.FS.File):
         info = self.get_binfo()
         if self.exists() and self._is_unrecorded():
             return f"rebuilding `{self}' because the build that made it was killed\n"
+        if self.exists() and self._was_written_to():
+            return f"rebuilding `{self}' because it was written to after it was made\n"
         if not self.exists():
             new = _made_now(info, {})
             return f"{explain(str(self), new, None, nearest(new, list(_relatives(self))))}\n"

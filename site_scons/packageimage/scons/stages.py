@@ -19,6 +19,7 @@ import packageimage
 from packageimage.recipe import (
     CAPTURE_SUFFIXES,
     DATA_SUFFIXES,
+    DIGEST_SUFFIX,
     PACKAGE_DATA_SUFFIX,
 )
 from packageimage.scons.captures import requires_words, source_scanner, target_scanner
@@ -41,9 +42,10 @@ _COMMANDS = {
     "--bitcode ${SOURCES[2:2+int(PKGIMAGE_PARTITIONS)]} --platform $PKGIMAGE_PLATFORM "
     "--cpu-targets $_PKGIMAGETARGETS --flags $PKGIMAGE_STAGEFLAGS --output $_PKGIMAGESTEM "
     "${SOURCES[2+int(PKGIMAGE_PARTITIONS):]}",
-    "LINK": "--output $TARGET --platform=$PKGIMAGE_PLATFORM -- $LLDCOM",
+    "LINK": "--output ${TARGETS[0]} --digest ${TARGETS[1]} --platform=$PKGIMAGE_PLATFORM "
+    "-- $LLDCOM",
     "VERIFY": "--header ${SOURCES[0]} --image ${SOURCES[1]} --includes ${SOURCES[2]} "
-    "--platform $PKGIMAGE_PLATFORM "
+    "$_PKGIMAGEDIGEST --platform $PKGIMAGE_PLATFORM "
     "--output-image ${TARGETS[0]} --output-header ${TARGETS[1]}",
 }
 
@@ -68,6 +70,7 @@ def add_stages(env: Any) -> None:
         _PKGIMAGEPYTHON=_python,
         _PKGIMAGESTEM=_stem,
         _PKGIMAGETARGETS=_quoted_targets,
+        _PKGIMAGEDIGEST=_digest,
         _PKGIMAGEROOT=[],
         _PKGIMAGEPATHS=[],
         _PKGIMAGEWORKLOADS=[],
@@ -95,7 +98,7 @@ def add_stages(env: Any) -> None:
             "PackageImageEntries": Builder(action=_action("ENTRIES")),
             "PackageImageCodegen": Builder(action=_action("CODEGEN"), suffix=".o"),
             "PackageImageData": Builder(action=_action("DATA"), emitter=_data_files),
-            "PackageImageLink": Builder(action=_action("LINK")),
+            "PackageImageLink": Builder(action=_action("LINK"), emitter=_digest_file),
             "PackageImageVerify": Builder(action=_action("VERIFY")),
         }
     )
@@ -122,6 +125,12 @@ def _python(target: Any, source: Any, env: Any, for_signature: Any) -> Any:
 def _quoted_targets(target: Any, source: Any, env: Any, for_signature: Any) -> str:
     # In quotes of its own, because ninja's commands do not quote what a shell would split at.
     return f'"{env.subst("$PKGIMAGE_STAGETARGETS")}"'
+
+
+def _digest(target: Any, source: Any, env: Any, for_signature: Any) -> Any:
+    """The words that tell verify of the library's digest, the last of its sources."""
+    found = [node for node in source if str(node).endswith(DIGEST_SUFFIX)]
+    return ["--digest", Literal(str(found[0]))] if found else []
 
 
 def _stem(target: Any, source: Any, env: Any, for_signature: Any) -> Any:
@@ -163,6 +172,11 @@ def _capture_files(target: Any, source: Any, env: Any) -> Any:
 
 def _data_files(target: Any, source: Any, env: Any) -> Any:
     return _beside(target[0], DATA_SUFFIXES), source
+
+
+def _digest_file(target: Any, source: Any, env: Any) -> Any:
+    library = target[0]
+    return [library, library.dir.File(f"{library.name}{DIGEST_SUFFIX}")], source
 
 
 def _beside(stem: Any, suffixes: Any) -> Any:

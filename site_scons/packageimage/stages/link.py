@@ -25,6 +25,8 @@ from packageimage.model.errors import PackageImageError, one_line
 from packageimage.model.platform import platform_named
 from packageimage.recipe import PACKAGE_DATA_PLATFORM, PACKAGE_DATA_SUFFIX
 
+from .digest import digest_written
+
 OUTPUT = "{output}"
 """What stands for the output's path in the command; `lld_flavors.flavor` writes it."""
 
@@ -42,6 +44,7 @@ _SIGBUS = -signal.SIGBUS if hasattr(signal, "SIGBUS") else None
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="the linked library")
+    parser.add_argument("--digest", type=Path, help="where its size and SHA-256 go")
     parser.add_argument(
         "--platform", default="", help="what a package's data must be an object for"
     )
@@ -80,7 +83,10 @@ def run(args: argparse.Namespace) -> None:
             if code == 0 and temporary.is_file():
                 if said:
                     sys.stderr.write(said)
-                os.replace(temporary, output)
+                with contextlib.ExitStack() as stack:
+                    if args.digest:
+                        stack.enter_context(digest_written(args.digest, temporary))
+                    os.replace(temporary, output)
                 return
             full = code == _SIGBUS or any(text in said for text in _NO_SPACE_TEXTS)
             if not full:

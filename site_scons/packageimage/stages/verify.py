@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import mmap
 import os
@@ -19,11 +18,13 @@ from packageimage.model.platform import platform_named
 from packageimage.publishing import publish_alone
 
 from .debug_symbols import write_bundle
+from .digest import checked_sha256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--header", type=Path, required=True, help="the encoded header")
     parser.add_argument("--image", type=Path, required=True, help="the linked library")
+    parser.add_argument("--digest", type=Path, help="the library's, of when it was linked")
     parser.add_argument("--includes", type=Path, help="the capture's includes")
     parser.add_argument("--platform", required=True, help="platform it was built for")
     parser.add_argument("--output-image", type=Path, required=True, help="the published library")
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
             "nothing was published"
         )
     includes = read_includes(args.includes) if args.includes else ()
-    digest = hashlib.sha256(image).hexdigest()
+    digest = checked_sha256(image, args.image, args.digest)
     sidecar = headers.encode_sidecar(header, len(image), digest, includes)
     about = f"{described.package} for {platform}"
     published = publish_alone(args.image, sidecar, args.output_image, args.output_header, about)
