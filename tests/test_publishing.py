@@ -35,7 +35,8 @@ def files(root: Path) -> list[str]:
 
 def published(folder: Path, content: bytes = b"library", sidecar: bytes = b"header") -> list[Path]:
     linked = folder.parent / "linked.so"
-    linked.write_bytes(content)
+    if not linked.exists() or linked.read_bytes() != content:
+        linked.write_bytes(content)
     stem = folder / image_stem(BASE, "kernels", LINUX, CacheFlags(), "generic")
     paths = [stem.with_name(stem.name + suffix) for suffix in (".pkgimage.so", ".pki")]
     publish(linked, sidecar, *paths)
@@ -72,6 +73,55 @@ def test_whatever_the_system_copies(
         monkeypatch.setattr(os, "copy_file_range", copy_file_range, raising=False)
     content = os.urandom(5_000_001)
     assert published(folder, content)[0].read_bytes() == content
+
+
+LARGE = b"library" * 2_500_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a name of a library in use cannot be replaced there")
+def test_a_large_library_is_not_copied(folder: Path) -> None:
+    linked = folder.parent / "linked.so"
+    linked.touch()
+    linked.chmod(0o755)
+    image, header = published(folder, LARGE)
+    assert image.samefile(linked)
+    linked.unlink()  # as a link does, which writes another file
+    os.utime(header, (1, 1))
+    published(folder, LARGE)  # the same bytes, which are there
+    assert not image.samefile(linked)
+    assert header.stat().st_mtime > 1
+    linked.chmod(0o755)
+    published(folder, LARGE, b"header with another include")
+    assert image.samefile(linked)
+    os.utime(header, (1, 1))
+    published(folder, LARGE, b"header with another include")
+    assert header.stat().st_mtime > 1
+    assert header.read_bytes() == b"header with another include"
+    published(folder, LARGE, b"header with yet another")
+    assert sorted(os.listdir(image.parent)) == sorted([image.name, header.name])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_a_large_library_that_the_group_may_write(folder: Path) -> None:
+    linked = folder.parent / "linked.so"
+    linked.touch()
+    linked.chmod(0o775)
+    image, _ = published(folder, LARGE)
+    assert not image.samefile(linked)
+    assert image.stat().st_mode & 0o7022 == 0
+
+
+@pytest.mark.parametrize("reason", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
+def test_a_large_library_where_a_file_has_one_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def link(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(publishing.os, "link", link)
+    image, _ = published(folder, LARGE)
+    assert image.read_bytes() == LARGE
+    assert not image.samefile(folder.parent / "linked.so")
 
 
 def test_an_open_image_keeps_its_content(folder: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ LOCK_SUFFIX = ".lock"
 _LIBRARY_MODE, _FILE_MODE = 0o755, 0o644
 _COPY_SIZE = 1 << 20
 _SYSTEM_COPY_SIZE = 1 << 30
+_LARGE = 1 << 24  # bytes; from here on a library is published without copying
 # Between file systems, on one that can't, where a sandbox forbids it (errno of Linux).
 _NO_COPY_HERE = frozenset(
     {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF, errno.EPERM}
@@ -43,8 +45,9 @@ def lock_of(header: Path) -> Path:
 def publish(linked: Path, sidecar: bytes, image: Path, header: Path) -> Path:
     """Put a verified library and its header where sessions find them; the library's place.
 
-    linked: the library, which stays. sidecar: what `model.header.encode_sidecar` gave. image and
-    header: where they go. What is there already stays as it is, with its signatures.
+    linked: the library, which stays; a large one becomes the same file as the published one where
+    it can. sidecar: what `model.header.encode_sidecar` gave. image and header: where they go. What
+    is there already stays as it is, with its signatures.
 
     Where a library cannot be replaced because a process uses it (Windows) it is moved aside; where
     that cannot be either, both files are published beside it, as `<slug>-1` and so on, where
@@ -60,7 +63,9 @@ def publish(linked: Path, sidecar: bytes, image: Path, header: Path) -> Path:
                 with contextlib.suppress(OSError):
                     os.utime(header)  # published now, for `pkgimage gc`
                 return image
-            new_image = _write(cleanup, image, linked, _LIBRARY_MODE)
+            new_image = _linked(cleanup, image, linked) or _write(
+                cleanup, image, linked, _LIBRARY_MODE
+            )
             new_header = _write(cleanup, header, sidecar, _FILE_MODE)
             try:
                 _replace_both(new_image, new_header, image, header)
@@ -175,6 +180,8 @@ def _is_there(linked: Path, sidecar: bytes, image: Path, header: Path) -> bool:
     try:
         if header.read_bytes() != sidecar or image.stat().st_size != linked.stat().st_size:
             return False
+        if os.path.samefile(linked, image):
+            return True
         pairs = zip(_chunks(linked), _chunks(image), strict=True)
         return all(one == other for one, other in pairs)
     except (OSError, ValueError):
@@ -191,6 +198,32 @@ def _temporary(target: Path) -> Path:
     # Not mkstemp's, which nobody else can read; depots are shared. The leading dot and the suffix
     # keep it from being taken for a header. It is short, because slug and suffix are.
     return target.with_name(f".{target.name}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}")
+
+
+def _linked(cleanup: contextlib.ExitStack, target: Path, path: Path) -> Path | None:
+    """A large file under a second name beside `target`, on disk; None where it must be copied.
+
+    The build replaces the file, as everybody else does, and writes to none that has a name. One
+    that others may have opened to write to it is copied.
+    """
+    found = path.lstat()
+    if (
+        sys.platform == "win32"  # which replaces no name of a library that a process uses
+        or not stat.S_ISREG(found.st_mode)
+        or found.st_size < _LARGE
+        or found.st_uid != os.geteuid()
+        or found.st_mode & ~_LIBRARY_MODE & 0o7777
+    ):
+        return None
+    temporary = _temporary(target)
+    try:
+        os.link(path, temporary)
+    except OSError:  # another file system, or one without such names
+        return None
+    cleanup.callback(temporary.unlink, missing_ok=True)
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    return temporary
 
 
 def _write(cleanup: contextlib.ExitStack, target: Path, content: bytes | Path, mode: int) -> Path:

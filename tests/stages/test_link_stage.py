@@ -69,6 +69,13 @@ def test_links_what_the_flavor_says(stage, tmp_path, linker):
     assert (tmp_path / "out/x.so").read_bytes() == direct.read_bytes()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_others_cannot_write_to_what_is_linked(stage, tmp_path):
+    done = stage(*fake(tmp_path, 'echo library > "$1"; chmod 0777 "$1"'))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out/x.so").stat().st_mode & 0o7777 == 0o755
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_packages_data_for_the_platform(stage, tmp_path, platform):
     """It is an object for linux-x86_64; a failed link for another keeps what LLD was given."""

@@ -96,7 +96,8 @@ class StageFile(SCons.Node.FS.File):
         return found or (node is None and (self._is_unrecorded() or self._was_written_to()))
 
     def _was_written_to(self) -> bool:
-        """Whether a linked library is not what was linked: verify would refuse it."""
+        """Whether a linked library is not what was linked. A large published one is that very file,
+        and lies where many programs find it."""
         file: Any = self
         if file.attributes.pkgimage.stage != "link" or not file.exists():
             return False

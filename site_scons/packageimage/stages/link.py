@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,8 @@ def run(args: argparse.Namespace) -> None:
             if code == 0 and temporary.is_file():
                 if said:
                     sys.stderr.write(said)
+                # What others cannot write to, nor have opened: published, it may be this very file.
+                temporary.chmod(stat.S_IMODE(temporary.stat().st_mode) & 0o755)
                 with contextlib.ExitStack() as stack:
                     if args.digest:
                         stack.enter_context(digest_written(args.digest, temporary))
