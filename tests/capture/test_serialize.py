@@ -74,6 +74,41 @@ def test_what_cannot_be_held_is_listed(tmp_path):
     }
 
 
+CONFUSABLE = """
+from numba import njit
+
+def item(values, i):
+    return values[i]
+
+first = njit(item)
+second = njit(item)
+plain = njit(lambda x: x)
+"""
+
+
+def test_methods_of_one_key_and_other_code_are_not_held(tmp_path):
+    """Bounds checks that the program switches on itself are in no key."""
+    result = serialize(
+        tmp_path,
+        CONFUSABLE,
+        "import numba, numpy as np, pkg\npkg.plain(1)\npkg.first(np.ones(2), 0)\n"
+        "numba.config.BOUNDSCHECK = 1\npkg.second(np.ones(2), 0)\n",
+    )
+    assert result.returncode == 0, result.stderr
+    manifest = json.loads((tmp_path / "out" / "pkg.capture.json").read_text())
+    assert manifest["methods"] == 1
+    assert {o["function"] for o in manifest["omitted"]} == {"pkg.item"}
+    assert "can't be told from another with other code" in result.stderr
+
+
+def test_methods_of_one_key_and_equal_code_are_one(tmp_path):
+    workload = "import numpy as np, pkg\npkg.first(np.ones(2), 0)\npkg.second(np.ones(2), 0)\n"
+    result = serialize(tmp_path, CONFUSABLE, workload)
+    assert result.returncode == 0, result.stderr
+    manifest = json.loads((tmp_path / "out" / "pkg.capture.json").read_text())
+    assert (manifest["methods"], manifest["omitted"]) == (1, [])
+
+
 PLAIN = "from numba import njit\n@njit\ndef f(x):\n    return x + 1\n"
 
 
