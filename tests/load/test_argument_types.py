@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numba.core import types
-from packageimage.capture.numba_dispatchers import spec_of_type
+from packageimage.capture.numba_specs import spec_of_type
 from packageimage.load.argument_types import spec_of, spec_of_dtype
 from packageimage.load.numba_types import type_of, types_of
 from packageimage.model.type_spec import OMITTED

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core import types
 from numba.core.registry import cpu_target
-from packageimage.capture.numba_dispatchers import spec_of_type
+from packageimage.capture.numba_specs import spec_of_type
 from packageimage.model.type_spec import (
     EXACT,
     NUMBERS,

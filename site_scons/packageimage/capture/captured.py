@@ -46,9 +46,9 @@ class CapturedMethod:
     unit: see `partitions`. modules: whose functions were compiled in. causes: keys of the methods
     that compiling this one compiles as well; omits: those that then can't be kept. root: of methods
     that call each other in a circle, the one that was asked for first; their code depends on it.
-    function: names the compiled function with its options (`method_key.function_key`), "" for what
-    is no function's specialisation. specs: of its arguments (`model.type_spec`), None where one has
-    none.
+    function: names the compiled function with its options (`numba_callables.requested_as`), "" for
+    what no restored object asks for. specs: of its arguments (`model.type_spec`), None where one
+    has none. returned: that of its result.
     """
 
     key: str
@@ -67,6 +67,7 @@ class CapturedMethod:
     origins: tuple[Origin, ...] = ()
     function: str = ""
     specs: tuple[Spec, ...] | None = None
+    returned: Spec | None = None
 
     @property
     def libraries(self) -> tuple[str, ...]:

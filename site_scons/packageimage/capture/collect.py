@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..model.method_key import function_key
 from . import numba_bridge as bridge
 from .captured import Blobs, CapturedMethod, Omission, closure
-from .numba_dispatchers import specs_of
+from .numba_callables import requested_as
+from .numba_specs import spec_of_type, specs_of
 from .origins import outermost
 from .symbols import CanonicalNames, Library
 
@@ -166,7 +166,6 @@ class _Collector:
         # Of a circle, the method that was compiled first knows nothing of the last but its name.
         parts = [part for other in circle for part in self.kept[other].core.with_callees()]
         causes, omits = self._caused(method)
-        is_function = method.kind == "function"
         linkable = {symbol for symbol in (row["symbol"], row["generator"]) if symbol}
         return CapturedMethod(
             key=key,
@@ -186,8 +185,9 @@ class _Collector:
             root=max(circle, key=self._order) if len(circle) > 1 else "",
             omits=tuple(sorted(omits)),
             origins=tuple(sorted(set().union(*(part.origins for part in parts)))),
-            function=function_key(method.function, method.options) if is_function else "",
-            specs=specs_of(method.argument_types) if is_function else None,
+            function=_requested_as(method),
+            specs=specs_of(method.argument_types),
+            returned=spec_of_type(method.result.signature.return_type),
         )
 
     def _circles(self) -> dict[str, list[str]]:
@@ -281,6 +281,13 @@ class _Collector:
                     "its caller was"
                 )
         return [list(item) for item in frozen]
+
+
+def _requested_as(method: bridge.Method) -> str:
+    if method.kind in ("lifted", "cfunc"):  # no types of a call lead to them
+        return ""
+    kind = method.kind + (method.extra if method.kind == "stencil" else "")
+    return requested_as(kind, method.function, method.options, method.declared_return)
 
 
 def _one_line(error: BaseException) -> str:

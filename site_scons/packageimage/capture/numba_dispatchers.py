@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import gc
 import marshal
-import sys
 import types as python_types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from numba import njit
-from numba.core import compiler, dispatcher, types
+from numba.core import compiler, dispatcher
 from numba.core.registry import CPUDispatcher
 from numba.experimental.jitclass import base as jitclass
-from numba.np import numpy_support
 from numba.np.ufunc import dufunc, gufunc
 from numba.stencils.stencil import StencilFunc
 
@@ -28,17 +26,12 @@ from ..model.method_key import (
     key_of,
     lives_in_its_module,
 )
-from ..model.type_spec import OMITTED, Spec
-from . import numba_bridge
+from . import numba_bridge, numba_callables
 from .captured import CapturedMethod
 from .data import SPECIAL, CannotRestore
 from .data_code import marshalled
+from .numba_callables import Entry, row_of
 
-Entry = tuple[int, int]
-"""Partition, and place in it, of an entry."""
-
-# References that only Numba can make sense of.
-_NUMBAS_REFERENCES = ("pkgimage.ref.function", "pkgimage.ref.jitclass")
 _OF_NUMBA = {
     dufunc.DUFunc: "a universal function of Numba",
     gufunc.GUFunc: "a generalised universal function of Numba",
@@ -65,10 +58,13 @@ class FunctionTable:
     def special(self, value: object) -> tuple[Any, ...] | None:
         """How a dispatcher, or the function that it was made of, is pickled.
 
-        Raises CannotRestore for what Numba makes of functions otherwise.
+        Raises CannotRestore for what Numba makes of functions and nothing here can make again.
         """
         if type(value) is CPUDispatcher:
             return self._dispatcher(value)
+        made_of = numba_callables.function_of(value)
+        if made_of is not None and made_of.__module__ in self.modules:
+            return self._callable(value, made_of)
         if type(value) is python_types.FunctionType:
             owner = self._owners.get(id(value))
             return None if owner is None else (SPECIAL, ("py_func", owner))
@@ -81,6 +77,15 @@ class FunctionTable:
         """Whether no other package can be asked for it."""
         module = getattr(value, "__dict__", {}).get("__module__")
         return not isinstance(module, str) or module in self.modules
+
+    def _callable(self, value: Any, function: Any) -> tuple[Any, ...]:
+        module = function.__module__
+        if id(value) not in self._numbers:
+            described = numba_callables.described(value)
+            table = self.dispatchers[module]
+            self._numbers[id(value)] = module, len(table)
+            table.append(described)
+        return SPECIAL, (package_data.CALLABLE, *self._numbers[id(value)], function)
 
     def _dispatcher(self, found: Any) -> tuple[Any, ...] | None:
         function = found.py_func
@@ -142,6 +147,8 @@ class FunctionTable:
         methods: Mapping[str, CapturedMethod],
         position: Callable[[str], Entry],
     ) -> tuple[Any, ...]:
+        if isinstance(found, numba_callables.Described):
+            return found.head(methods, position)
         function = found.py_func
         signature = found._compiler.pysig
         names = tuple(signature.parameters)
@@ -155,7 +162,7 @@ class FunctionTable:
         # has compiled nothing.
         own = function_key(function, dispatcher_options(found))
         rows = [
-            (method.specs, _row(method, position, key in early), key, key in early)
+            (method.specs, _row(method, position, early=key in early), key, key in early)
             for key, method in sorted(methods.items())
             if method.function == own
         ]
@@ -213,116 +220,9 @@ def _captured_key(
 
 
 def _row(
-    method: CapturedMethod, position: Callable[[str], Entry], early: bool
+    method: CapturedMethod, position: Callable[[str], Entry], *, early: bool
 ) -> tuple[Any, ...] | None:
-    """What the loader needs to run a method without Numba; None for one that needs Numba.
-
-    early: it was compiled while the package was imported, so it has frozen what globals were then,
-    whatever they are when it is called.
-    """
-    row = method.row
-    init = [tuple(item) for item in row["init"]]
-    if (
-        method.specs is None
-        or "cpython" not in method.roles
-        or row["environment"] is None
-        or any(item != numba_bridge.THREAD_INIT for item in init)
-        or any(name.startswith(_NUMBAS_REFERENCES) for name in row["references"])
-    ):
+    """What the loader needs to run a method without Numba; None for one that needs Numba."""
+    if method.specs is None or method.row["environment"] is None:
         return None
-    environments = [
-        (slot, module, None if blob is None else method.blobs[blob])
-        for slot, module, blob in row["environments"]
-    ]
-    return (
-        tuple(position(method.roles["cpython"][1])),
-        row["environment"],
-        tuple(environments),
-        tuple(row["references"]),
-        () if early else tuple(map(tuple, row["globals"])),
-        bool(init),
-        row["qualname"],
-        row["module"],
-    )
-
-
-def specs_of(kinds: Iterable[Any]) -> tuple[Spec, ...] | None:
-    """The specs of a call's arguments, None where one has none."""
-    specs = tuple(map(spec_of_type, kinds))
-    return None if None in specs else specs
-
-
-def spec_of_type(kind: Any) -> Spec | None:
-    """The spec of a Numba type (`model.type_spec`), None for one that has none."""
-    if isinstance(kind, types.Literal):
-        return None
-    if isinstance(kind, types.Boolean):
-        return "b1"
-    if isinstance(kind, types.Integer):
-        return f"{'i' if kind.signed else 'u'}{kind.bitwidth // 8}"
-    if isinstance(kind, types.Float | types.Complex):
-        return f"{'f' if isinstance(kind, types.Float) else 'c'}{kind.bitwidth // 8}"
-    if isinstance(kind, types.NPDatetime | types.NPTimedelta):
-        return str(numpy_support.as_dtype(kind).str[1:])
-    if isinstance(kind, types.UnicodeCharSeq | types.CharSeq):
-        return f"{'U' if isinstance(kind, types.UnicodeCharSeq) else 'S'}{kind.count}"
-    if isinstance(kind, types.Omitted):
-        return OMITTED
-    if kind == types.none:
-        return "none"
-    if kind == types.unicode_type:
-        return "str"
-    if type(kind) is types.Bytes:
-        plain = kind.ndim == 1 and kind.layout == "C" and not kind.mutable
-        return "bytes" if plain and kind.dtype == types.uint8 else None
-    return _spec_of_compound(kind)
-
-
-def _spec_of_compound(kind: Any) -> Spec | None:
-    if type(kind) is types.Optional:
-        inner = spec_of_type(kind.type)
-        return None if inner is None else ("optional", inner)
-    if type(kind) is types.Array:
-        item = spec_of_type(kind.dtype)
-        if item is None:
-            return None
-        return ("array", item, kind.ndim, kind.layout, kind.mutable, kind.aligned)
-    if type(kind) in (types.Tuple, types.UniTuple):
-        items = tuple(map(spec_of_type, kind))
-        return None if None in items else ("tuple", *items)
-    if type(kind) in (types.NamedTuple, types.NamedUniTuple):
-        items = tuple(map(spec_of_type, kind))
-        if None in items or not _is_found_by_name(kind.instance_class):
-            return None
-        return ("named", *_name_of(kind.instance_class), tuple(kind.fields), *items)
-    if type(kind) in (types.EnumMember, types.IntEnumMember):
-        item = spec_of_type(kind.dtype)
-        if not isinstance(item, str) or not _is_found_by_name(kind.instance_class):
-            return None
-        return ("enum", *_name_of(kind.instance_class), item)
-    if type(kind) is types.Record:
-        return _spec_of_record(kind)
-    return None
-
-
-def _name_of(cls: type) -> tuple[str, str]:
-    return cls.__module__, cls.__qualname__
-
-
-def _is_found_by_name(cls: type) -> bool:
-    """Whether the loader will find a class by its name."""
-    found: Any = sys.modules.get(cls.__module__)
-    for part in cls.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is cls
-
-
-def _spec_of_record(kind: Any) -> Spec | None:
-    specs = []
-    for field in kind.fields.values():
-        item = None if field.title is not None else spec_of_type(field.type)
-        if item is None:
-            return None
-        specs.append(item)
-    offsets = tuple(field.offset for field in kind.fields.values())
-    return ("record", tuple(kind.fields), tuple(specs), offsets, kind.size, bool(kind.aligned))
+    return row_of(method, position, early=early)

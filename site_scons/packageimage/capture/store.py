@@ -142,6 +142,7 @@ def _method(key: str, fields: dict[str, Any], blobs: list[bytes]) -> CapturedMet
         origins=tuple(Origin(**row) for row in fields["origins"]),
         function=fields["function"],
         specs=_spec(fields["specs"]),
+        returned=_spec(fields["returned"]),
     )
 
 

@@ -33,6 +33,7 @@ _function_lock = RLock()  # nothing else is waited for under it
 
 _functions: list[Any] = []  # the dispatchers that Numba does not know yet
 _kept: list[Any] = []
+callables: list[tuple[Any, Any]] = []  # what else Numba does not know yet (`callables`)
 when_numba_is_imported: list[Callable[[], None]] = []
 
 
@@ -157,11 +158,12 @@ def py_func_of(found: Any) -> Any:
 
 
 _class: Any = None
+classes: set[type] = set()  # of restored objects that Numba does not know yet
 
 
 def is_restored(kind: type) -> bool:
     """Whether this is the class of restored functions that Numba does not know yet."""
-    return kind is _class
+    return kind in classes
 
 
 def _dispatcher_class(native: Extensions) -> Any:
@@ -169,6 +171,7 @@ def _dispatcher_class(native: Extensions) -> Any:
     global _class
     if _class is None:
         _class = _make_class(native)
+        classes.add(_class)
     return _class
 
 
@@ -424,7 +427,7 @@ def numba_is_imported() -> None:
     native = loaded()
     if native is not None:
         native.tell_numba(sys.modules["numba"])
-    if not (_functions or when_numba_is_imported):
+    if not (_functions or callables or when_numba_is_imported):
         lazy.resolve_all()
         return  # it may be the bridge itself that is importing Numba
     from .numba_bridge import compiler_lock, give_classes, give_specialisations
@@ -439,8 +442,16 @@ def numba_is_imported() -> None:
         _kept.extend(pairs)  # their compiled functions may be running
         # Who finds none left goes on, so they are there until all are Numba's.
         give_classes(pairs)
+        others = list(callables)
+        if others:
+            from . import numba_callables
+
+            numba_callables.give_classes(others)
         _functions.clear()
+        callables.clear()
         give_specialisations(pairs)
+        if others:
+            numba_callables.give_specialisations(others)
 
 
 # What Numba's dispatchers have besides; tests compare with Numba.

@@ -758,7 +758,7 @@ class Bridge:
             arguments, declared = sigutils.normalize_signature(sig)
             arguments = tuple(arguments)
             options = getattr(this, "_pkgimage_options", "")
-            found = self.find("ufunc", this.py_func, arguments, declared, options)
+            found = self.find("ufunc", this.py_func, arguments, declared, options, target=this)
             if found is not None:
                 try:
                     result = self.result(found, arguments)
@@ -817,7 +817,9 @@ class Bridge:
         def compile_uncached(this: Any) -> Any:
             arguments = tuple(this._sig.args)
             options = options_text(this._compiler.targetoptions)
-            found = self.find("cfunc", this._pyfunc, arguments, this._sig.return_type, options)
+            found = self.find(
+                "cfunc", this._pyfunc, arguments, this._sig.return_type, options, target=this
+            )
             if found is None:
                 return original(this)
             try:

@@ -34,6 +34,7 @@ _TYPE_CONVERSIONS = "numba.core.typeconv._typeconv"
 _FUNCTIONS = "numba._dynfunc"
 _HELPERS = "numba._helperlib"
 _MEMORY = "numba.core.runtime._nrt_python"
+_UFUNCS = "numba.np.ufunc._internal"  # where there are universal functions; it needs NumPy
 
 # Numba numbers its types from 0 on. These numbers are never among its own: while Numba is being
 # imported, its C code has changed to those already and ours no longer fit any overload.
@@ -158,12 +159,23 @@ class Extensions:
     def tell_numba(self, numba: ModuleType) -> None:
         """Make the loaded modules attributes of their packages, as importing them would have."""
         for name in (
-            _DEVICE_ARRAY, _DISPATCHER, _TYPE_CONVERSIONS, _FUNCTIONS, _HELPERS, _MEMORY
+            _DEVICE_ARRAY, _DISPATCHER, _TYPE_CONVERSIONS, _FUNCTIONS, _HELPERS, _MEMORY, _UFUNCS
         ):  # fmt: skip
+            if name not in sys.modules:
+                continue
             parent, _, attribute = name.rpartition(".")
             package = numba if parent == "numba" else sys.modules.get(parent)
             if package is not None and not hasattr(package, attribute):
                 setattr(package, attribute, sys.modules[name])
+
+    def ufuncs(self) -> Any:
+        """Numba's module of universal functions. Raises Unavailable."""
+        try:
+            import numpy  # noqa: F401  (its C code takes NumPy's)
+
+            return self._load(_UFUNCS)
+        except (ImportError, OSError) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
 
     # -- types ---------------------------------------------------------------------------------
 

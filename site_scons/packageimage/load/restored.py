@@ -15,7 +15,7 @@ from importlib.machinery import PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..model.package_data import DataError, PackageData, RestoredModule, decode
+from ..model.package_data import CALLABLE, DataError, PackageData, RestoredModule, decode
 from . import dispatchers, lazy, log, slots
 from .constants import loads
 from .dispatchers import CannotInstall, Function, NeedsNumba
@@ -45,6 +45,7 @@ class RestoredPackage:
         self.values: dict[str, dict[str, Any]] = {}  # what each module held when it was restored
         self.answered = 0
         self.waiting: list[tuple[Any, Function]] = []  # dispatchers that will be Numba's own
+        self.waiting_callables: list[tuple[Any, Any]] = []
         self._heads: dict[str, list[Any]] = {}
         self._environments: dict[str, Any] = {}
         self._same: dict[tuple[str, str, str], Any] = {}
@@ -86,6 +87,7 @@ class RestoredPackage:
             self._finish_dispatchers()
         except Exception as error:
             self.waiting.clear()
+            self.waiting_callables.clear()
             namespace.clear()
             namespace.update(before)
             if isinstance(error, CannotRestore):
@@ -129,21 +131,34 @@ class RestoredPackage:
 
     def _finish_dispatchers(self) -> None:
         """Dispatchers that were made while Numba is there: now they have all their parts."""
-        if self.waiting:
+        waiting, others = self.waiting, self.waiting_callables
+        if waiting or others:
             from .numba_bridge import give_classes, give_specialisations
 
-            give_classes(self.waiting)
-            give_specialisations(self.waiting)
-            self.waiting.clear()
+            give_classes(waiting)
+            if others:
+                from . import numba_callables
+
+                numba_callables.give_classes(others)
+            give_specialisations(waiting)
+            if others:
+                numba_callables.give_specialisations(others)
+            waiting.clear()
+            others.clear()
 
     def _special(self, first: Any, *rest: Any) -> Any:
-        """What a pickle calls for what only the loader understands: a dispatcher, its function, or
-        (dispatcher, parts) to be set."""
+        """What a pickle calls for what only the loader understands: a dispatcher, its function,
+        (dispatcher, parts) to be set, or what else Numba makes of functions."""
         if type(first) is str and first == "dispatcher":
             module, index, defaults = rest
             return dispatchers.make(Function(self, module, self._head(module, index), defaults))
         if type(first) is str and first == "py_func":
             return dispatchers.py_func_of(*rest)
+        if type(first) is str and first == CALLABLE:
+            from . import callables
+
+            module, index, py_func = rest
+            return callables.make(self, module, self._head(module, index), py_func)
         return dispatchers.set_parts(first, *rest)
 
     # -- functions -----------------------------------------------------------------------------
@@ -163,7 +178,23 @@ class RestoredPackage:
 
         Raises CannotInstall and NeedsNumba.
         """
-        place, own, environments, references, frozen, threads, qualname, module = row
+        address = self.ready(row, key, target, native)
+        _, own, _, _, _, _, qualname, module = row
+        return native.functions.make_function(
+            sys.modules.get(module) or ModuleType(module),  # a stencil's code is in none
+            name,
+            f"compiled wrapper for {qualname!r}",
+            address,
+            self._environments[own],
+            self._alive,
+        )
+
+    def ready(self, row: tuple[Any, ...], key: str, target: object, native: Extensions) -> int:
+        """The address of an entry whose code may run now. `target`: what it is given to.
+
+        Raises CannotInstall and NeedsNumba.
+        """
+        place, _, environments, references, frozen, threads, _, _ = row
         if frozen:
             try:
                 self._check_frozen(frozen)
@@ -180,14 +211,7 @@ class RestoredPackage:
             self._fill_reference(slot)
         self.answered += 1
         note_answer(key, target)
-        return native.functions.make_function(
-            sys.modules.get(module),
-            name,
-            f"compiled wrapper for {qualname!r}",
-            self.image.entry(*place),
-            filled[own],
-            self._alive,
-        )
+        return self.image.entry(*place)
 
     def _fill_environment(
         self, slot: str, module: str | None, constants: bytes | None, native: Extensions

@@ -5,8 +5,9 @@
 The index is written by marshal, which is quick and belongs to one version of Python, as the base
 image does. In its second version it writes equal bytes for equal values.
 
-A *buffer* is the memory of an array, used where it lies. A module's *functions* are its
-dispatchers: what Numba compiled, in the order of their numbers in the pickle.
+A *buffer* is the memory of an array, used where it lies. A module's *functions* are what Numba
+made of functions, in the order of their numbers in the pickle: dispatchers, universal functions,
+callbacks, stencils.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any
 
 from .record import Record
 
-FORMAT = 1
+FORMAT = 2
+CALLABLE = "callable"  # in the pickle: what Numba made of a function and is no dispatcher
 ALIGNMENT = 64
 MARSHAL_VERSION = 2  # the last without references, which depend on reference counts
 

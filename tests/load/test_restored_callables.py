@@ -1,0 +1,236 @@
+"""Universal functions, callbacks and stencils: the same programs under plain Numba and restored."""
+
+import os
+
+import pytest
+from element_programs import CALLBACKS, GUFUNCS, NOT_COMPILED, START, STENCILS, UFUNCS, WITH_NUMBA
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from image_build import PACKAGES, build, pkgimage
+from served import Served
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="programs run in forks")
+
+ALONE = {"ufuncs": UFUNCS, "gufuncs": GUFUNCS, "callbacks": CALLBACKS, "stencils": STENCILS}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Runs a program on both sides and compares; gives what the restored one was like."""
+    folder = tmp_path_factory.mktemp("elements")
+    workload = PACKAGES / "elements_workload.py"
+    build(folder, folder / "depot", "elements", workload, PACKAGES, "--restore")
+    with (
+        Served(folder, "elements", None, PACKAGES) as plain,
+        Served(folder, "elements", folder / "depot", PACKAGES) as restored,
+    ):
+
+        def run(text):
+            expected, seen = plain.run(text), restored.run(text)
+            assert seen["output"] == expected["output"]
+            assert seen["warnings"] == expected["warnings"]
+            return seen
+
+        yield run
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_without_numba(both, name):
+    seen = both(ALONE[name])
+    assert (seen["misses"], seen["numba"]) == ([], False)
+    modules = ("callbacks", "general", "stencils", "ufuncs")
+    assert seen["restored"] == ["elements", *(f"elements.{module}" for module in modules)]
+
+
+def test_with_numba(both):
+    assert both(WITH_NUMBA)["numba"]
+
+
+def test_numba_imported_first(both):
+    for program in ALONE.values():
+        seen = both(f"import numba\n{program}")
+        assert seen["misses"] == []
+        assert "elements.ufuncs" in seen["restored"]
+
+
+@pytest.mark.parametrize("name", NOT_COMPILED)
+def test_what_needs_numba(both, name):
+    assert both(NOT_COMPILED[name])["numba"]
+
+
+# -- which loop a call takes ---------------------------------------------------------------------
+
+KINDS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
+operands = st.one_of(
+    st.sampled_from(KINDS).map(lambda kind: f"np.arange(4).astype({kind!r})"),
+    st.sampled_from(KINDS).map(lambda kind: f"np.dtype({kind!r}).type(1)"),
+    st.sampled_from(["1", "2.5", "True", "1j", "[1, 2, 3, 4]", "np.ones((4, 1))", "(1.5,) * 4"]),
+    st.sampled_from(["np.arange(8.0)[::2]", "np.arange(4).astype('>f8')", "None", "'text'"]),
+)
+# What the loops are there for; calls with others import Numba and compile.
+declared = st.sampled_from(["ufuncs.eager", "ufuncs.half", "ufuncs.later"])
+
+
+@st.composite
+def calls(draw, functions, **more):
+    function = draw(functions)
+    count = 1 if function == "ufuncs.half" else 2
+    arguments = [draw(operands) for _ in range(count)]
+    named = {name: draw(value) for name, value in more.items()}
+    arguments += [f"{name}={value}" for name, value in named.items() if value]
+    return f"show({function}, {', '.join(arguments)})"
+
+
+outputs = st.sampled_from(["", "", "", *(f"np.zeros(4, {kind!r})" for kind in KINDS)])
+dtypes = st.sampled_from(["", "", "", *map(repr, KINDS)])
+castings = st.sampled_from(["", "", *map(repr, ("no", "safe", "same_kind", "unsafe"))])
+wheres = st.sampled_from(["", "", "", "np.arange(4) > 1", "False"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(calls(declared, out=outputs, dtype=dtypes, casting=castings, where=wheres),
+                min_size=1, max_size=12))  # fmt: skip
+def test_loops_that_were_declared(both, chosen):
+    seen = both("\n".join([START, *chosen]))
+    assert not seen["numba"]
+
+
+lazy = st.sampled_from(["ufuncs.lazy", "ufuncs.largest"])
+known = st.sampled_from(["i8", "f4", "f8"]).map(lambda kind: f"np.arange(4).astype({kind!r})")
+
+
+@st.composite
+def lazy_calls(draw):
+    function, form = (
+        draw(lazy),
+        draw(st.sampled_from(["{}", "{}", "{}.reduce", "{}.at", "{}.outer"])),
+    )
+    one, other = draw(known), draw(known)
+    call = form.format(function)
+    if form.endswith("reduce"):
+        return f"show({call}, {one})"
+    if form.endswith("at"):
+        return f"x = {one}; show({call}, x, [0, 2], x[:2]); print(x)"
+    return f"show({call}, {one}, {one if draw(st.booleans()) else other})"
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(lazy_calls(), min_size=1, max_size=8))
+def test_loops_in_the_order_in_which_calls_ask_for_them(both, chosen):
+    """Which loop NumPy takes depends on those that earlier calls have asked for."""
+    both("\n".join([START, *chosen, "print(ufuncs.lazy.types, ufuncs.largest.types)"]))
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(*map(st.sampled_from, (["i2", "i8", "f4", "f8"], ["i8", "f4", "f8"]))),
+                min_size=1, max_size=5))  # fmt: skip
+def test_loops_of_generalised_functions(both, chosen):
+    lines = [
+        f"x = np.zeros((), {out!r})\n"
+        f"show(general.total, np.arange(4).astype({kind!r}), x)\nprint(x)"
+        for kind, out in chosen
+    ]
+    both("\n".join([START, *lines, "print(general.total.types)"]))
+
+
+# -- attributes ----------------------------------------------------------------------------------
+
+
+def test_attributes_of_numbas_objects():
+    """Those that import Numba are those that only Numba can give."""
+    import numpy as np
+    from numba import cfunc, guvectorize, stencil, vectorize
+    from packageimage.load import callbacks, stencils, universal
+    from packageimage.load.numba_extensions import extensions
+
+    class Native:
+        def ufuncs(self):
+            from numba.np.ufunc import _internal
+
+            return _internal
+
+    assert extensions is not None
+    python = {*dir(object), "__dict__", "__weakref__", "__module__", "__annotations__"}
+    of_abc = {"_abc_impl", "__abstractmethods__", "__slots__"}
+    of_function = {"__name__", "__qualname__", "__wrapped__", "__type_params__", "__annotate__",
+                   "__annotate_func__", "__static_attributes__", "__firstlineno__"}  # fmt: skip
+
+    @vectorize
+    def added(a, b):
+        return a + b
+
+    @guvectorize("(n)->()")
+    def total(a, out):
+        out[0] = a.sum()
+
+    @cfunc("f8(f8)")
+    def half(x):
+        return x / 2
+
+    @stencil
+    def smooth(a):
+        return a[0] + a[1]
+
+    assert added(1, 2) == 3
+    assert half.ctypes(1.0) == 0.5
+    assert smooth(np.ones(3))[0] == 2
+    for found, ours in (
+        (added, universal.class_for("dufunc", Native())),
+        (total, universal.class_for("gufunc", Native())),
+        (half, callbacks.CFunc),
+        (smooth, stencils.StencilFunc),
+    ):
+        theirs = {*dir(type(found)), *vars(found)} - python - of_abc - of_function
+        given = {*dir(ours), "reorderable", "_pyfunc"} - {"_pkgimage_numbas"}
+        assert theirs - given == ours._pkgimage_numbas & theirs, ours
+        assert not ours._pkgimage_numbas & given, ours
+
+
+ATTRIBUTES = {
+    "ufunc.extra = 5": "a universal function of Numba whose attribute extra was set",
+    "ufunc.__doc__ = 'other'": "a universal function of Numba whose attribute __doc__ was set",
+    "gufunc.extra = 5": "a generalised universal function of Numba whose attribute extra was set",
+    "callback.extra = 5": "a C callback of Numba whose attribute extra was set",
+    "sten.mode = 'other'; sten.extra = 5": "a stencil of Numba whose attribute extra was set",
+    "WEIGHT = 2.0": "a stencil of Numba whose global WEIGHT was set after it was made",
+}
+BEARING = """
+from numba import cfunc, guvectorize, stencil, vectorize
+WEIGHT = 1.0
+
+@vectorize
+def ufunc(x):
+    return x
+
+@guvectorize("(n)->()")
+def gufunc(a, out):
+    out[0] = a[0]
+
+@cfunc("i8(i8)")
+def callback(x):
+    return x
+
+@stencil
+def sten(a):
+    return a[0] * WEIGHT
+"""
+
+
+def test_what_was_changed_runs_from_source(tmp_path):
+    source = tmp_path / "src" / "bearing"
+    source.mkdir(parents=True)
+    (source / "__init__.py").write_text("")
+    for number, line in enumerate(ATTRIBUTES):
+        (source / f"m{number}.py").write_text(f"{BEARING}\n{line}\n")
+    imports = "".join(f"import bearing.m{number}\n" for number in range(len(ATTRIBUTES)))
+    workload = tmp_path / "workload.py"
+    workload.write_text(f"{imports}bearing.m0.ufunc(1)\n")
+    built = pkgimage(
+        tmp_path, "build", "bearing", "--path", str(source.parent), "--workload", str(workload),
+        "--depot", str(tmp_path / "depot"), "--restore", "bearing",
+        *(part for number in range(len(ATTRIBUTES))
+          for part in ("--restore", f"bearing.m{number}")),
+    )  # fmt: skip
+    said = built.stdout + built.stderr
+    for reason in ATTRIBUTES.values():
+        assert reason in said
