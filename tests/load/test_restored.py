@@ -415,6 +415,36 @@ def test_functions_that_call_each_other_in_any_order(tmp_path, more):
     assert seen.seen["answered"] > 3
 
 
+LITERAL = """
+from numba import njit
+
+@njit("i8(i8, i8)")
+def ackermann(m, n):
+    if m == 0:
+        return n + 1
+    if n == 0:
+        return ackermann(m - 1, 1)  # with a literal, whose type no call's argument has
+    return ackermann(m - 1, ackermann(m, n - 1))
+"""
+
+
+def test_a_specialisation_for_types_that_only_numba_knows(tmp_path):
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "literal.py").write_text(LITERAL)
+    workload = tmp_path / "workload.py"
+    workload.write_text("import literal\n")
+    build(tmp_path, tmp_path / "depot", "literal", workload, source, "--restore")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import literal\nprint(literal.ackermann(2, 3))\nimport numba\n"
+        "print(literal.ackermann(2, 3), literal.ackermann.signatures)\n"
+    )
+    plain = run_plain(tmp_path, program, source)
+    seen = run_restored(tmp_path, tmp_path / "depot", program, source)
+    assert seen.output == plain, seen.error
+
+
 ATTRIBUTES = {
     "extra": "f.extra = 5",
     "__doc__": 'f.__doc__ = "other"',

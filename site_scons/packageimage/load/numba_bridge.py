@@ -280,8 +280,10 @@ def give_specialisations(restored: Restored) -> None:
                 arguments if return_type is None else typing.signature(return_type, *arguments)
             )
         for specs, compiled in function.installed.items():
+            if compiled is None:
+                continue  # its types may be such that only Numba knows them
             arguments = types_of(specs, function.defaults or ())
-            if compiled is not None and arguments not in found.overloads:
+            if arguments not in found.overloads:
                 found.compile(arguments)
         if not may_compile:
             found.disable_compile()
