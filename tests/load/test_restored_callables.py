@@ -6,7 +6,7 @@ import pytest
 from element_programs import CALLBACKS, GUFUNCS, NOT_COMPILED, START, STENCILS, UFUNCS, WITH_NUMBA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_build import PACKAGES, build, pkgimage
+from image_build import PACKAGES, build, pkgimage, run_restored
 from served import Served
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="programs run in forks")
@@ -131,6 +131,25 @@ def test_loops_of_generalised_functions(both, chosen):
         for kind, out in chosen
     ]
     both("\n".join([START, *lines, "print(general.total.types)"]))
+
+
+def test_the_example_with_all_kinds(tmp_path):
+    """`examples/kernels` with PKGIMAGE=strict, without Numba until a typed dictionary is made."""
+    folder = PACKAGES.parents[1] / "examples" / "kernels"
+    source = folder / "src"
+    build(tmp_path, tmp_path / "depot", "kernels", source / "workload.py", source, "--restore")
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import sys\nsys.path.insert(0, {str(folder)!r})\nimport app, kernels\n"
+        "count_words = kernels.count_words\n"
+        "kernels.count_words = lambda text: print('numba' in sys.modules) or count_words(text)\n"
+        "app.main()\n"
+    )
+    seen = run_restored(tmp_path, tmp_path / "depot", program, source, PKGIMAGE="strict")
+    first, _, rest = seen.output.partition("\n")
+    assert (first, rest) == ("False", (folder / "expected.txt").read_text()), seen.error
+    assert seen.seen["misses"] == []
+    assert len(seen.seen["restored"]) == 8
 
 
 # -- attributes ----------------------------------------------------------------------------------

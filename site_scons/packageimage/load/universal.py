@@ -1,9 +1,9 @@
 """Universal functions, restored without Numba's Python code.
 
 A `DUFunc` is an object of Numba's C type of that name, a `GUFunc` holds a ufunc that the same C
-module made; their loops are an image's code. Those that the source compiled, by declaring them or
-by calling, are there from the first use on. Others come when a call asks for them, as in Numba: which
-loop NumPy takes depends on those that there are.
+module made; their loops are an image's code. Those that the source compiled, because they are
+declared or were called, are there from the first use on. Others come when a call asks for them, as
+in Numba: which loop NumPy takes depends on those that there are.
 """
 
 from __future__ import annotations
