@@ -4,7 +4,7 @@ START = """
 import ctypes, re, sys
 import numpy as np
 import elements
-from elements import callbacks, general, stencils, ufuncs
+from elements import callbacks, classes, general, stencils, ufuncs, users
 
 def attempt(function, *arguments, **named):
     try:
@@ -17,6 +17,9 @@ single = reals.astype("f4")
 
 def shown(value):
     return (value.dtype, value.shape, value.tolist()) if isinstance(value, np.ndarray) else value
+
+def unplaced(value):
+    return re.sub("#[0-9a-f]+", "", str(value))
 
 def show(function, *arguments, **named):
     print(shown(attempt(function, *arguments, **named)))
@@ -179,6 +182,49 @@ show(stencils.caller, reals)
 """
 )
 
+CLASSES = (
+    START
+    + """
+Counter = classes.Counter
+print(classes.plain(1.0), users.through(2.0), users.Counter is Counter)
+print(Counter.__name__, Counter.__qualname__, Counter.__module__, Counter.__doc__)
+print(Counter.__mro__, isinstance(1, Counter), classes.registry["counter"] is Counter)
+print(issubclass(Counter, Counter), Counter.add(type("Own", (), {"value": 1.0, "count": 0})(), 2))
+"""
+)
+
+WITH_CLASSES = (
+    START
+    + """
+Counter, Holder = classes.Counter, classes.Holder
+made = users.start(1.5)
+print(made.add(2.0), made.value, made.count, made.mean, type(made).__name__)
+print(isinstance(made, Counter), isinstance(1, Counter), Counter.twice(4), made.twice(5))
+print(classes.use(made, 3), classes.make(2.0).value, Counter().value, Counter(value=3.0).value)
+print(type(Counter).__name__, type(Counter).__module__, Counter.class_type.struct)
+print(Holder(made).total(), list(Holder.class_type.struct))
+print(unplaced(Holder.class_type.struct), unplaced(Counter.class_type.instance_type))
+print(sorted(vars(Counter)), Counter.__mro__)
+
+import numba
+@numba.njit
+def uses(x):
+    counter = Counter(x)
+    return use(counter) + Holder(counter).total()
+
+@numba.njit
+def use(counter):
+    return counter.add(1.0)
+
+print(uses(1.0), numba.typeof(made) == Counter.class_type.instance_type)
+show(Counter, 1.0, 2.0, 3.0)
+show(getattr, Counter, "nothing")
+show(type, "Sub", (Counter,), {})
+classes.RATE = 5.0
+print(made.add(1.0), users.start(1.0).add(1.0), classes.plain(1.0))
+"""
+)
+
 # What needs Numba, which is then imported; in the end all is as after a plain import.
 WITH_NUMBA = (
     START
@@ -245,6 +291,12 @@ show(stencils.smooth, reals)
 
 # Each needs Numba for what the image has not.
 NOT_COMPILED = {
+    "jitclass": "print(users.start(2.0).add(1.0))",
+    "jitclass's type": "print(classes.Counter.class_type.struct)",
+    "jitclass's static method": "print(classes.Counter.twice(4))",
+    "jitclass's subclass": "show(type, 'Sub', (classes.Counter,), {})",
+    "jitclass with another one": "print(unplaced(classes.Holder.class_type.struct))",
+    "jitclass in a function": "print(classes.make(3.0).value)",
     "dufunc": "show(ufuncs.lazy, integers.astype('u1'), integers.astype('u1'))\n"
     "print(ufuncs.lazy.types, ufuncs.lazy._dispatcher.overloads.keys())",
     "dufunc with other arguments": "show(ufuncs.lazy, reals, reals, where=reals > 1)",

@@ -3,7 +3,17 @@
 import os
 
 import pytest
-from element_programs import CALLBACKS, GUFUNCS, NOT_COMPILED, START, STENCILS, UFUNCS, WITH_NUMBA
+from element_programs import (
+    CALLBACKS,
+    CLASSES,
+    GUFUNCS,
+    NOT_COMPILED,
+    START,
+    STENCILS,
+    UFUNCS,
+    WITH_CLASSES,
+    WITH_NUMBA,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image_build import PACKAGES, build, pkgimage, run_restored
@@ -11,7 +21,10 @@ from served import Served
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="programs run in forks")
 
-ALONE = {"ufuncs": UFUNCS, "gufuncs": GUFUNCS, "callbacks": CALLBACKS, "stencils": STENCILS}
+ALONE = {
+    "ufuncs": UFUNCS, "gufuncs": GUFUNCS, "callbacks": CALLBACKS, "stencils": STENCILS,
+    "classes": CLASSES,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +51,13 @@ def both(tmp_path_factory):
 def test_without_numba(both, name):
     seen = both(ALONE[name])
     assert (seen["misses"], seen["numba"]) == ([], False)
-    modules = ("callbacks", "general", "stencils", "ufuncs")
+    modules = ("callbacks", "classes", "general", "stencils", "ufuncs", "users")
     assert seen["restored"] == ["elements", *(f"elements.{module}" for module in modules)]
 
 
-def test_with_numba(both):
-    assert both(WITH_NUMBA)["numba"]
+@pytest.mark.parametrize("program", [WITH_NUMBA, WITH_CLASSES], ids=["functions", "classes"])
+def test_with_numba(both, program):
+    assert both(program)["numba"]
 
 
 def test_numba_imported_first(both):
@@ -51,6 +65,7 @@ def test_numba_imported_first(both):
         seen = both(f"import numba\n{program}")
         assert seen["misses"] == []
         assert "elements.ufuncs" in seen["restored"]
+    both(f"import numba\n{WITH_CLASSES}")
 
 
 @pytest.mark.parametrize("name", NOT_COMPILED)

@@ -1,5 +1,5 @@
 import numpy as np
-from elements import callbacks, general, stencils, ufuncs
+from elements import callbacks, classes, general, stencils, ufuncs, users
 
 reals = np.arange(4.0)
 integers = np.arange(4)
@@ -29,3 +29,6 @@ stencils.smooth(reals, out=np.zeros(4))
 stencils.around(np.ones((3, 3)))
 stencils.weighted(reals, np.ones(2))
 stencils.caller(reals)
+counter = classes.Counter(1.0)
+counter.add(2.0), counter.mean, counter.value, counter.count, classes.Counter.twice(1)
+classes.use(counter, 1), classes.make(1.0), users.through(1.0), classes.Holder(counter).total()

@@ -1,5 +1,5 @@
-"""What Numba makes of functions besides dispatchers, as data: universal functions, callbacks and
-stencils.
+"""What Numba makes of functions besides dispatchers, as data: universal functions, callbacks,
+stencils and jitclasses.
 
 One of the modules that use Numba's private interfaces, as `capture.numba_bridge` is. Each object is
 a number in the pickle and a row in its module's table of functions, as a dispatcher is
@@ -16,6 +16,7 @@ from typing import Any
 import numpy
 from numba.core import ccallback, compiler, ir, types
 from numba.core.typing.ctypes_utils import to_ctypes
+from numba.experimental.jitclass import base as jitclass
 from numba.np import numpy_support
 from numba.np.ufunc import dufunc, gufunc
 from numba.stencils import stencil
@@ -403,16 +404,54 @@ class Stencil(Described):
         return self.kind, package_data.dumps(package_data.canonical(rest))
 
 
+class JitClass(Described):
+    kind = "jitclass"
+    what = "a class that Numba compiles"
+    _OWN = frozenset({"__slots__", "_ctor", "_ctor_sig", "class_type"})
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.function = function_of(value)
+        kind = value.class_type
+        self._static = tuple(sorted(kind.jit_static_methods))
+        own = self._OWN.union(_OF_FUNCTIONS, self._static)
+        changed = next((name for name in sorted(vars(value)) if name not in own), None)
+        if changed or type(kind) is not types.ClassType:
+            raise CannotRestore(f"{self.what}, changed" if changed else self.what)
+        try:
+            self._fields = numba_bridge.dumps(tuple(kind.struct.items()))
+        except Exception as error:
+            reason = f"{self.what}, with fields that cannot be kept ({type(error).__name__})"
+            raise CannotRestore(reason) from None
+
+    def head(self, methods: Methods, position: Position) -> Row:
+        name, text = self.value.__name__, vars(self.value)["__doc__"]
+        return self.kind, name, text, self._static, self._fields
+
+
+def functions_of_classes(classes: Iterable[Any]) -> set[int]:
+    """The ids of the functions that are methods of jitclasses, which makes dispatchers of them."""
+    found: set[int] = set()
+    for value in classes:
+        kind = value.class_type
+        compiled = [*kind.jit_methods.values(), *kind.jit_static_methods.values()]
+        compiled += [each for property_ in kind.jit_props.values() for each in property_.values()]
+        found.update(id(each.py_func) for each in compiled)
+    return found
+
+
 _KINDS: dict[type, type[Described]] = {
     dufunc.DUFunc: DUFunc,
     gufunc.GUFunc: GUFunc,
     ccallback.CFunc: CFunc,
     stencil.StencilFunc: Stencil,
+    jitclass.JitClassType: JitClass,
 }
 
 
 def function_of(value: Any) -> Any:
-    """The Python function that one of these objects was made of, None for any other object."""
+    """The Python function, or class, that one of these objects was made of, None for any other
+    object."""
     kind = _KINDS.get(type(value))
     if kind is None:
         return None
@@ -420,6 +459,8 @@ def function_of(value: Any) -> Any:
         return value._dispatcher.py_func
     if kind is GUFunc:
         return value.gufunc_builder.py_func
+    if kind is JitClass:
+        return value.__bases__[0]
     return value._pyfunc if kind is CFunc else value.kernel_ir.func_id.func
 
 

@@ -51,8 +51,14 @@ class FunctionTable:
         self._numbers: dict[int, tuple[str, int]] = {}
         self._declared: dict[int, list[tuple[Any, Any]]] = {}
         self._owners: dict[int, Any] = {}  # the dispatcher that a Python function comes from
-        for found in gc.get_objects():
-            if isinstance(found, CPUDispatcher) and found.py_func.__module__ in self.modules:
+        objects = gc.get_objects()
+        # A jitclass makes dispatchers of its methods, and makes them again.
+        classes = [found for found in objects if isinstance(found, jitclass.JitClassType)]
+        methods = numba_callables.functions_of_classes(classes)
+        for found in objects:
+            if isinstance(found, CPUDispatcher) and id(found.py_func) not in methods:
+                if found.py_func.__module__ not in self.modules:
+                    continue
                 self._owners.setdefault(id(found.py_func), found)
 
     def special(self, value: object) -> tuple[Any, ...] | None:

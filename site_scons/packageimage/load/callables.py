@@ -22,6 +22,7 @@ PART = "_pkgimage_part"
 # The module that makes each kind.
 _MAKERS = {
     "dufunc": "universal", "gufunc": "universal", "cfunc": "callbacks", "stencil": "stencils",
+    "jitclass": "jitclasses",
 }  # fmt: skip
 
 
@@ -29,11 +30,12 @@ class Part:
     """One object's part of the image.
 
     head: its row in the module's table (`capture.numba_callables`): kind, what making it takes, and
-    the rest as marshal's bytes. native: None where Numba is there.
+    the rest as marshal's bytes. py_func: the function, or class, that it was made of. native: None
+    where Numba is there.
     """
 
     def __init__(
-        self, package: Any, module: str, head: Any, py_func: FunctionType, native: Extensions | None
+        self, package: Any, module: str, head: Any, py_func: Any, native: Extensions | None
     ) -> None:
         self.package = package
         self.module = module
@@ -41,6 +43,7 @@ class Part:
         self.head = head[1:-1]
         self.py_func = py_func
         self.native = native
+        self.is_complete = False  # Numba has been asked for all that it has compiled
         self._body = head[-1]
 
     @property
@@ -82,7 +85,7 @@ def part_of(found: Any) -> Any:
     return vars(found).get(PART)
 
 
-def make(package: Any, module: str, head: Any, py_func: FunctionType) -> Any:
+def make(package: Any, module: str, head: Any, py_func: Any) -> Any:
     """An object; where Numba is there it waits to be Numba's."""
     maker = importlib.import_module(f".{_MAKERS[head[0]]}", __package__)
     native = dispatchers.native_extensions()
@@ -96,11 +99,22 @@ def make(package: Any, module: str, head: Any, py_func: FunctionType) -> Any:
 
         kind = numba_callables.class_for(head[0])
     part = maker.part_for(head[0])(package, module, head, py_func, native)
-    found = kind.__new__(kind)
+    found = kind.new(part) if part.kind == "jitclass" else kind.__new__(kind)
     maker.initialise(found, part)
-    vars(found)[PART] = part
+    _setter(found).__setattr__(found, PART, part)
     (package.waiting_callables if native is None else dispatchers.callables).append((found, part))
     return found
+
+
+def forget_part(found: Any) -> None:
+    """An object is Numba's now."""
+    if PART in vars(found):
+        _setter(found).__delattr__(found, PART)
+
+
+def _setter(found: Any) -> Any:
+    """Whose `__setattr__` sets attributes of an object, whatever its class does."""
+    return type if isinstance(found, type) else object
 
 
 def name_it(found: Any, function: FunctionType) -> None:

@@ -1,4 +1,4 @@
-"""Making restored universal functions, callbacks and stencils Numba's own.
+"""Making restored universal functions, callbacks, stencils and jitclasses Numba's own.
 
 One of the modules that use Numba's private interfaces; it imports Numba.
 """
@@ -10,11 +10,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from numba.core import ccallback, compiler, ir, types
+from numba.core.registry import cpu_target
+from numba.core.typing.asnumbatype import as_numba_type
+from numba.experimental.jitclass import base as jitclass
 from numba.np.ufunc import dufunc, gufunc, ufuncbuilder
 from numba.stencils import stencil
 
 from ..model.type_spec import Spec
-from .callables import PART
+from . import jitclasses
+from .callables import PART, forget_part
 from .constants import loads
 from .image import note_answer
 from .numba_types import type_of
@@ -24,7 +28,7 @@ Restored = Iterable[tuple[Any, Any]]
 
 _CLASSES = {
     "dufunc": dufunc.DUFunc, "gufunc": gufunc.GUFunc, "cfunc": ccallback.CFunc,
-    "stencil": stencil.StencilFunc,
+    "stencil": stencil.StencilFunc, "jitclass": jitclasses.JitClassType,
 }  # fmt: skip
 
 
@@ -36,17 +40,20 @@ def give_classes(restored: Restored) -> None:
     """Give objects Numba's class and state. They stay the same objects."""
     for found, part in restored:
         if PART not in vars(found):
-            continue
+            continue  # done by what was asked of it meanwhile
         if part.native is not None and part.kind in ("dufunc", "gufunc") and not part.is_ready:
             part._add_early(found)  # another thread may call it before Numba has given it its loops
         _GIVE[part.kind](found, part)
         # Last: another thread that finds it gone must find the class.
-        found.__dict__.pop(PART, None)
+        forget_part(found)
 
 
 def give_specialisations(restored: Restored) -> None:
     """Ask again for what decorators and calls would have compiled; the bridge answers."""
     for found, part in restored:
+        if part.is_complete:
+            continue
+        part.is_complete = True
         try:
             _SPECIALISE[part.kind](found, part)
         except Exception as error:  # it would fail whoever happens to import Numba
@@ -184,15 +191,30 @@ def _give_stencil(found: Any, part: Any) -> None:
     stencil.StencilFunc.__init__(found, kernel, mode, dict(options))
 
 
-def _specialise_stencil(found: Any, part: Any) -> None:
-    """Numba compiles a stencil whenever it is called."""
+def _give_jitclass(found: Any, part: Any) -> None:
+    """Numba makes a class of its own, whose parts this one takes over."""
+    made = jitclass.register_class_type(
+        part.py_func, loads(part.fields), types.ClassType, jitclass.ClassBuilder
+    )
+    kind = made.class_type
+    for name, value in vars(made).items():
+        if name in ("__doc__", "class_type") or name in kind.jit_static_methods:
+            type.__setattr__(found, name, value)
+    found.__class__ = jitclass.JitClassType
+    found._set_init()
+    cpu_target.typing_context.insert_global(found, kind)
+    as_numba_type.register(found, kind.instance_type)
+
+
+def _specialise_nothing(found: Any, part: Any) -> None:
+    """What is compiled whenever it is called, or has nothing of its own to compile."""
 
 
 _GIVE = {
     "dufunc": _give_dufunc, "gufunc": _give_gufunc, "cfunc": _give_cfunc,
-    "stencil": _give_stencil,
+    "stencil": _give_stencil, "jitclass": _give_jitclass,
 }  # fmt: skip
 _SPECIALISE = {
     "dufunc": _specialise_dufunc, "gufunc": _specialise_gufunc, "cfunc": _specialise_cfunc,
-    "stencil": _specialise_stencil,
+    "stencil": _specialise_nothing, "jitclass": _specialise_nothing,
 }  # fmt: skip
