@@ -112,6 +112,21 @@ show(ufuncs.caller, reals, reals)
 """
 )
 
+# Compiling a caller compiles the loops that it uses.
+CALLED = (
+    START
+    + """
+show(ufuncs.caller, integers, integers)
+print(ufuncs.lazy.types)
+show(ufuncs.caller, reals, reals)
+show(ufuncs.lazy, single, single)
+print(ufuncs.lazy.types, ufuncs.lazy.ufunc.types)
+show(ufuncs.caller, integers, integers)
+show(ufuncs.lazy, 1j * reals, 1j * reals)
+print(ufuncs.lazy.types)
+"""
+)
+
 GUFUNCS = (
     START
     + """

@@ -17,6 +17,7 @@ ufuncs.add_half(reals)
 ufuncs.difference(reals, reals)
 ufuncs.compiled(reals)
 ufuncs.caller(reals, reals)
+ufuncs.caller(integers, integers)
 ufuncs.with_note(integers)
 for kind in ("i8", "f4", "f8"):
     general.total(reals.astype(kind), np.zeros((), kind))

@@ -946,6 +946,16 @@ def _hook_ufuncs(recorder: Recorder) -> None:
 
         return hooked
 
+    def find_loop(original: Callable) -> Callable:
+        def hooked(self: Any, types_of_call: Any) -> Any:
+            signature, result = original(self, types_of_call)
+            if result is not None:
+                recorder.requested(result.library)
+            return signature, result
+
+        return hooked
+
+    _replace(dufunc.DUFunc, "find_ewise_function", find_loop)
     _replace(ufuncbuilder.UFuncDispatcher, "compile", compile_options)
     _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", compile_core)
 

@@ -213,9 +213,12 @@ class DUFunc(_Universal):
             kinds = [number_of(kind) for kind in (*args, returned)]
             early.append(self._loop(key, kinds, methods, position, "ufunc", early=True))
         loops = [
-            self._loop(
-                method.key, [*map(_item, method.specs or [None]), _item(method.returned)], methods,
-                position, "ufunc", early=False,
+            (
+                *self._loop(
+                    method.key, [*map(_item, method.specs or [None]), _item(method.returned)],
+                    methods, position, "ufunc", early=False,
+                ),
+                _callers(method.key, methods),
             )
             for method in self._found(options, None, methods)
         ]  # fmt: skip
@@ -287,6 +290,11 @@ class GUFunc(_Universal):
             for spec, dimensions in zip(specs, self._dimensions, strict=False)
         ]
         return tuple(wanted) == specs
+
+
+def _callers(key: str, methods: Methods) -> Row:
+    """The keys of the methods that compiling has compiled a loop for."""
+    return tuple(caller for caller in sorted(methods) if key in methods[caller].causes)
 
 
 def _item(spec: Spec | None) -> Spec | None:

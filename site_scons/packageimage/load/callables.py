@@ -57,6 +57,9 @@ class Part:
     def shown(self) -> str:
         return f"{self.module}.{self.py_func.__qualname__}"
 
+    def prepare(self, found: Any) -> None:
+        """Numba is about to take the object over, and other threads may be using it."""
+
     def address(self, row: Any, key: str, target: object) -> Any:
         """The address of code that may run now, None where Numba has to answer."""
         return self._answer(row, lambda native: self.package.ready(row, key, target, native))

@@ -59,6 +59,11 @@ def note_answer(key: str, target: object) -> None:
         known.append(target)
 
 
+def answered() -> dict[str, list[object]]:
+    """By the keys of all methods that were given, in order, those that they were given to."""
+    return _answered
+
+
 def _knows(namespace: dict[str, Any], target: object) -> bool:
     """Whether code of a module may call a dispatcher: it is a global, an attribute of a class, or
     in the closure of another dispatcher."""

@@ -41,8 +41,8 @@ def give_classes(restored: Restored) -> None:
     for found, part in restored:
         if PART not in vars(found):
             continue  # done by what was asked of it meanwhile
-        if part.native is not None and part.kind in ("dufunc", "gufunc") and not part.is_ready:
-            part._add_early(found)  # another thread may call it before Numba has given it its loops
+        if part.native is not None:
+            part.prepare(found)
         _GIVE[part.kind](found, part)
         # Last: another thread that finds it gone must find the class.
         forget_part(found)

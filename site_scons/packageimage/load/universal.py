@@ -17,6 +17,7 @@ from ..model.type_spec import NUMBERS
 from . import callables, dispatchers
 from .argument_types import spec_of, spec_of_dtype
 from .callables import PART, Part, dir_of, getattr_of, part_of, reduce_of
+from .image import answered
 from .numba_extensions import Extensions
 
 Items = tuple[str, ...]
@@ -67,6 +68,8 @@ class _UniversalPart(Part):
         super().__init__(*args)
         self.loops: list[tuple[Items, str]] = []
         self.is_ready = False
+        # Whether loops may come from elsewhere than from the object's own calls.
+        self.watches = False
         self.kept: list[Any] = []
 
     @property
@@ -88,7 +91,17 @@ class _UniversalPart(Part):
         where it can be."""
         if not self.is_ready and not self._add_early(found):
             callables.become_numbas(found)
+        if self.watches:
+            self.catch_up(found)
         return part_of(found) is not None
+
+    def prepare(self, found: Any) -> None:
+        """See `Part`: so that it has its loops before Numba has given it any."""
+        if self.is_ready or self._add_early(found):
+            self.catch_up(found)
+
+    def catch_up(self, found: Any) -> None:
+        """Add what has come from elsewhere."""
 
     def _add_early(self, found: Any) -> bool:
         ready = []
@@ -105,7 +118,7 @@ class _UniversalPart(Part):
 
     def add_loop(self, found: Any, fits: Callable[[Any], bool]) -> bool:
         """Add the loop that a call asks for, where the image has it."""
-        for items, row, key in self.later:
+        for items, row, key, *_ in self.later:
             if items is not None and fits(tuple(items)):
                 address = self.address(row, key, found)
                 if address is None:
@@ -127,6 +140,7 @@ class DUFuncPart(_UniversalPart):
     pickle of their signatures, later loops)."""
 
     def initialise(self, found: Any) -> None:
+        self._seen = 0
         self.nin, _, identity, _ = self.head
         module = sys.modules[_MODULE]
         number = _identity(identity, module)
@@ -142,12 +156,27 @@ class DUFuncPart(_UniversalPart):
 
     @property
     def later(self) -> Any:
+        """With the keys of the methods for which compiling them compiles a loop."""
         return self.body[3]
+
+    def catch_up(self, found: Any) -> None:
+        """Add the loops that compiling JIT code would have added, in the order in which methods
+        were given that call this function."""
+        given = answered()
+        if len(given) == self._seen:
+            return
+        keys = list(given)
+        fresh, self._seen = keys[self._seen :], len(keys)
+        for key in fresh:
+            for items, _, own, callers in self.later:
+                if key in callers and all(known != own for _, known in self.loops):
+                    self.add_loop(found, tuple(items).__eq__)
 
     def add(self, found: Any, loops: Iterable[tuple[Items, str, int]]) -> None:
         for items, key, address in loops:
             found._add_loop(address, list(map(_number, items)))
             self.loops.append((items, key))
+        self.watches = any(callers for *_, callers in self.later)
         if self.head[3] and not _is_frozen(found):
             _freeze(found)
 
@@ -218,7 +247,7 @@ def _dufunc_class(module: Any) -> Any:
 
         def ready(self: Any, *args: Any, **kws: Any) -> Any:
             part = part_of(self)
-            if part is not None and not part.is_ready:
+            if part is not None and (part.watches or not part.is_ready):
                 part.make_ready(self)
             return method(self, *args, **kws)
 
@@ -231,7 +260,7 @@ def _dufunc_class(module: Any) -> Any:
 
         def get(self: Any) -> Any:
             part = part_of(self)
-            if part is not None and not part.is_ready:
+            if part is not None and (part.watches or not part.is_ready):
                 part.make_ready(self)
             return found.__get__(self)
 
@@ -266,7 +295,7 @@ def _dufunc_class(module: Any) -> Any:
                     if output is not NotImplemented:
                         return output
             part = self.__dict__.get(PART)
-            if part is not None and not part.is_ready:
+            if part is not None and (part.watches or not part.is_ready):
                 part.make_ready(self)
             return call(self, *args, **kws)
 
