@@ -175,6 +175,7 @@ print(clear.ctypes(x.ctypes.data_as(ctypes.POINTER(ctypes.c_double)), 2), x)
 print(is_more.ctypes(3, 2), is_more.ctypes(1, 2), is_more.ctypes.argtypes)
 print(callbacks.add_seven.ctypes(1), callbacks.add_seven(2), type(half.native_name))
 print(elements.table["callback"] is half, attempt(half.ctypes, "text"))
+print(callbacks.caller(4.0))
 try:
     from scipy import LowLevelCallable, integrate
 except ImportError:
@@ -237,6 +238,43 @@ show(getattr, Counter, "nothing")
 show(type, "Sub", (Counter,), {})
 classes.RATE = 5.0
 print(made.add(1.0), users.start(1.0).add(1.0), classes.plain(1.0))
+"""
+)
+
+# Threads that call for the first time at once, while another one may import Numba.
+THREADS = (
+    START
+    + """
+import threading
+sys.setswitchinterval(1e-6)
+barrier, failed = threading.Barrier(7), []
+
+def work():
+    barrier.wait()
+    try:
+        for _ in range(20):
+            out = np.zeros(())
+            general.total(reals, out)
+            assert out == 12
+            assert ufuncs.eager(reals, reals).tolist() == [0, 2, 4, 6]
+            assert ufuncs.lazy(reals, reals).tolist() == [2, 3, 6, 11]
+            assert general.spread(reals, 1).tolist() == [2, 3, 4, 5]
+            assert callbacks.half.ctypes(2.0) == 1
+            assert stencils.smooth(reals)[1] == 1
+    except BaseException as error:
+        failed.append(repr(error))
+
+def another():
+    barrier.wait()
+    if IMPORT:
+        import numba
+
+threads = [threading.Thread(target=work) for _ in range(6)] + [threading.Thread(target=another)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(failed, ufuncs.lazy.types, ufuncs.eager.types, general.total.types)
 """
 )
 

@@ -11,6 +11,7 @@ from element_programs import (
     NOT_COMPILED,
     START,
     STENCILS,
+    THREADS,
     UFUNCS,
     WITH_CLASSES,
     WITH_NUMBA,
@@ -45,6 +46,7 @@ def both(tmp_path_factory):
             assert seen["warnings"] == expected["warnings"]
             return seen
 
+        run.restored = restored.run
         yield run
 
 
@@ -59,6 +61,14 @@ def test_without_numba(both, name):
 @pytest.mark.parametrize("program", [WITH_NUMBA, WITH_CLASSES], ids=["functions", "classes"])
 def test_with_numba(both, program):
     assert both(program)["numba"]
+
+
+@pytest.mark.parametrize("importing", [False, True])
+def test_threads(both, importing):
+    """Not compared: threads that call a GUFunc of Numba for the first time at once fail there."""
+    seen = both.restored(f"IMPORT = {importing}\n{THREADS}")
+    assert seen["output"] == "[] ['dd->d'] ['ff->f', 'dd->d', 'll->l'] ['d->d']\n"
+    assert seen["numba"] == importing
 
 
 def test_numba_imported_first(both):

@@ -42,7 +42,7 @@ Methods = Mapping[str, CapturedMethod]
 Row = tuple[Any, ...]
 
 # References that only Numba can make sense of.
-_NUMBAS_REFERENCES = ("pkgimage.ref.function", "pkgimage.ref.jitclass")
+_NUMBAS_REFERENCES = ("pkgimage.ref.jitclass",)
 
 
 def row_of(

@@ -120,6 +120,16 @@ def _setter(found: Any) -> Any:
     return type if isinstance(found, type) else object
 
 
+def c_address(value: Any) -> int:
+    """The address of the C function that a global stands for. Raises NeedsNumba for those of
+    kinds that only Numba knows."""
+    part = part_of(value) if type(value) in dispatchers.classes else None
+    address = part.find(value) if part is not None and part.kind == "cfunc" else None
+    if address is None:
+        raise NeedsNumba
+    return int(address)
+
+
 def name_it(found: Any, function: FunctionType) -> None:
     """What `functools.update_wrapper` takes over from a function, but for annotations, which may
     have to be computed."""

@@ -245,6 +245,10 @@ class RestoredPackage:
             raise CannotInstall(f"expected {module}.{attribute}, found none")
         value = namespace[attribute]
         address = id(value)
+        if prefix.endswith("function"):
+            from .callables import c_address
+
+            address = c_address(value)
         if prefix.startswith(slots.ARRAY):
             from ..model.method_key import array_shape
 
