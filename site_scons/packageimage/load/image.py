@@ -9,7 +9,7 @@ import ctypes
 import marshal
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import CellType
 from typing import Any
@@ -59,9 +59,9 @@ def note_answer(key: str, target: object) -> None:
         known.append(target)
 
 
-def answered() -> dict[str, list[object]]:
-    """By the keys of all methods that were given, in order, those that they were given to."""
-    return _answered
+def answered() -> Collection[str]:
+    """The keys of all methods that were given to a dispatcher, in that order."""
+    return _answered.keys()
 
 
 def _knows(namespace: dict[str, Any], target: object) -> bool:
