@@ -341,6 +341,30 @@ print(sorted(map(str, c.swap.signatures)), c.grade.signatures, c.is_yes.signatur
     assert seen.seen["misses"] == []
 
 
+def test_functions_that_numba_caches(tmp_path):
+    """What the image has not is compiled, and kept in Numba's cache as the source asks for."""
+    (tmp_path / "src" / "cached").mkdir(parents=True)
+    (tmp_path / "src" / "cached" / "__init__.py").write_text(
+        "from numba import njit\n@njit(cache=True)\ndef f(x):\n    return x + 1\n"
+        "@njit\ndef g(x):\n    return x + 2\n"
+    )
+    (tmp_path / "workload.py").write_text("import cached; cached.f(1); cached.g(1)\n")
+    depot, src = tmp_path / "depot", tmp_path / "src"
+    build(tmp_path, depot, "cached", tmp_path / "workload.py", src, "--restore")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import cached\nprint(cached.f(1.5), cached.g(1.5), type(cached.f._cache).__name__)\n"
+        "print(sum(cached.f.stats.cache_misses.values()), sum(cached.f.stats.cache_hits.values()))\n"
+    )
+    folder = str(tmp_path / "of-numba")
+    first = run_restored(tmp_path, depot, program, src, NUMBA_CACHE_DIR=folder)
+    assert first.output == "2.5 3.5 FunctionCache\n1 0\n", first.error
+    again = run_restored(tmp_path, depot, program, src, NUMBA_CACHE_DIR=folder)
+    assert again.output == "2.5 3.5 FunctionCache\n0 1\n", again.error
+    names = {file.name.partition("-")[0] for file in (tmp_path / "of-numba").rglob("*.nbi")}
+    assert names == {"__init__.f"}
+
+
 ORDER = """
 from numba import njit
 

@@ -583,7 +583,10 @@ def _disable_caches() -> None:
     def nothing(self: Any) -> None:
         return None
 
-    dispatcher.Dispatcher.enable_caching = nothing
+    def note(self: Any) -> None:
+        self._pkgimage_caches = True  # the restored one shall
+
+    dispatcher.Dispatcher.enable_caching = note
     ufuncbuilder.UFuncDispatcher.enable_caching = nothing
     ccallback.CFunc.enable_caching = nothing
     wrappers.GufWrapperCache = lambda py_func: wrappers.NullCache()
