@@ -353,8 +353,10 @@ def test_functions_that_numba_caches(tmp_path):
     build(tmp_path, depot, "cached", tmp_path / "workload.py", src, "--restore")
     program = tmp_path / "program.py"
     program.write_text(
-        "import cached\nprint(cached.f(1.5), cached.g(1.5), type(cached.f._cache).__name__)\n"
-        "print(sum(cached.f.stats.cache_misses.values()), sum(cached.f.stats.cache_hits.values()))\n"
+        "import cached\n"
+        "print(cached.f(1.5), cached.g(1.5), type(cached.f._cache).__name__)\n"
+        "stats = cached.f.stats\n"
+        "print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))\n"
     )
     folder = str(tmp_path / "of-numba")
     first = run_restored(tmp_path, depot, program, src, NUMBA_CACHE_DIR=folder)
