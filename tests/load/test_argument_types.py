@@ -148,7 +148,7 @@ def test_types_that_no_value_has():
 
 def test_types_without_a_spec():
     for kind in (
-        types.literal(3), types.List(types.int64), types.Dispatcher(numba.njit(lambda x: x)),
+        types.literal(3), types.List(types.int64),
         numba.typeof(namedtuple("Hidden", "a")(1)), types.pyobject,
     ):  # fmt: skip
         assert spec_of_type(kind) is None, kind

@@ -341,6 +341,80 @@ print(sorted(map(str, c.swap.signatures)), c.grade.signatures, c.is_yes.signatur
     assert seen.seen["misses"] == []
 
 
+FUNCTIONS = """
+from numba import njit
+
+FACTOR = 10
+
+def add(x):
+    return x + FACTOR
+
+def divide(x):
+    return 1.0 / x
+
+plus = njit(add)
+raising = njit(divide)
+silent = njit(error_model="numpy")(divide)
+
+def closed(step):
+    return njit(lambda x: x + step)
+
+by_two = closed(2)
+
+@njit
+def apply(function, x):
+    return function(x)
+
+@njit
+def twice(functions, x):
+    return functions[0](functions[1](x))
+"""
+FUNCTIONS_WORKLOAD = """
+import passed as p
+p.apply(p.plus, 1), p.apply(p.plus, 1.5), p.apply(p.silent, 0.0), p.apply(p.raising, 1.0)
+p.apply(p.by_two, 1), p.twice((p.plus, p.silent), 2.0)
+"""
+FUNCTIONS_PROGRAM = """
+import passed as p
+
+def attempt(function, *arguments):
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return type(error).__name__
+
+if CHANGED:
+    p.FACTOR = 20
+print(p.apply(p.plus, 1), p.apply(p.plus, 1.5), p.apply(p.silent, 0.0))
+print(attempt(p.apply, p.raising, 0.0), p.twice((p.plus, p.silent), 2.0))
+"""
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_functions_as_arguments(tmp_path, changed):
+    (tmp_path / "src" / "passed").mkdir(parents=True)
+    (tmp_path / "src" / "passed" / "__init__.py").write_text(FUNCTIONS)
+    (tmp_path / "workload.py").write_text(FUNCTIONS_WORKLOAD)
+    depot, src = tmp_path / "depot", tmp_path / "src"
+    build(tmp_path, depot, "passed", tmp_path / "workload.py", src, "--restore")
+    program = tmp_path / "program.py"
+    text = FUNCTIONS_PROGRAM.replace("CHANGED", str(changed))
+    program.write_text(text)
+    plain = run_plain(tmp_path, program, src)
+    seen = run_restored(tmp_path, depot, program, src)
+    assert seen.output == plain, seen.error
+    assert seen.seen["numba"] == changed
+    assert bool(seen.seen["misses"]) == changed
+    # With Numba: closures, functions that the image does not know, and what it makes of the same.
+    program.write_text(
+        text + "import numba\nprint(p.apply(p.by_two, 1), p.apply(numba.njit(lambda x: -x), -1))\n"
+        "print(p.apply(p.plus, 1), p.apply(p.plus, 1j), len(p.apply.signatures))\n"
+    )
+    plain = run_plain(tmp_path, program, src)
+    seen = run_restored(tmp_path, depot, program, src)
+    assert seen.output == plain, seen.error
+
+
 def test_functions_that_numba_caches(tmp_path):
     """What the image has not is compiled, and kept in Numba's cache as the source asks for."""
     (tmp_path / "src" / "cached").mkdir(parents=True)

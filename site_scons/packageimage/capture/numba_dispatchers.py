@@ -14,6 +14,7 @@ from typing import Any
 from numba import njit
 from numba.core import compiler, dispatcher
 from numba.core.registry import CPUDispatcher
+from numba.core.types import Dispatcher
 from numba.experimental.jitclass import base as jitclass
 from numba.np.ufunc import dufunc, gufunc
 from numba.stencils.stencil import StencilFunc
@@ -31,6 +32,7 @@ from .captured import CapturedMethod
 from .data import SPECIAL, CannotRestore
 from .data_code import marshalled
 from .numba_callables import Entry, row_of
+from .numba_specs import spec_of_type
 
 _OF_NUMBA = {
     dufunc.DUFunc: "a universal function of Numba",
@@ -179,6 +181,7 @@ class FunctionTable:
             bool(getattr(found, "_pkgimage_caches", False)),
             numba_bridge.dumps(declared) if declared else None,
             numba_bridge.dumps(found.locals) if found.locals else None,
+            (spec_of_type(Dispatcher(found)) or ("", ""))[1],
         )
         return (
             function.__name__,

@@ -9,6 +9,7 @@ from typing import Any
 from numba.core import types
 from numba.np import numpy_support
 
+from ..model.method_key import Unkeyable, dispatcher_text, short_digest
 from ..model.type_spec import OMITTED, Spec
 
 
@@ -56,6 +57,11 @@ def _spec_of_compound(kind: Any) -> Spec | None:
     if type(kind) in (types.Tuple, types.UniTuple):
         items = tuple(map(spec_of_type, kind))
         return None if None in items else ("tuple", *items)
+    if type(kind) is types.Dispatcher:
+        try:
+            return ("function", short_digest(dispatcher_text(kind.dispatcher).encode()))
+        except Unkeyable:
+            return None
     if type(kind) in (types.NamedTuple, types.NamedUniTuple):
         items = tuple(map(spec_of_type, kind))
         if None in items or not _is_found_by_name(kind.instance_class):

@@ -34,6 +34,8 @@ def spec_of(value: Any) -> Spec | None:
         return None
     if kind is numpy.ndarray:
         return _of_array(value)
+    if kind.__name__ == "CPUDispatcher" and "_pkgimage_function" in vars(value):
+        return vars(value)["_pkgimage_function"].spec_of(value)
     if hasattr(value, "_numba_type_"):
         return None
     if isinstance(value, tuple):

@@ -61,6 +61,9 @@ class Package(Protocol):
     ) -> Any: ...
 
 
+as_argument: dict[str, Any] = {}
+"""The restored dispatchers that were arguments of calls, by their digests. Of two with one digest
+the second is Numba's business."""
 _NO_PARTS = (None, None, None, None)
 
 
@@ -99,10 +102,19 @@ class Function:
 
     @property
     def details(self) -> Any:
-        """(code, options, whether it caches, declared signatures, locals)."""
+        """(code, options, whether it caches, declared signatures, locals, digest as an argument's
+        type: "" where it has none)."""
         if self._details is None:
             self._details = marshal.loads(self.head[6])
         return self._details
+
+    def spec_of(self, found: Any) -> Any:
+        """The spec of the dispatcher `found` as an argument (`model.type_spec`); None where only
+        Numba can tell: what a closure holds may have changed since the build."""
+        digest = "" if self.parts[1] else self.details[5]
+        if not digest:
+            return None
+        return ("function", digest) if as_argument.setdefault(digest, found) is found else None
 
     def make_py_func(self) -> FunctionType:
         """The Python function; the same one every time."""
@@ -230,6 +242,11 @@ def _make_class(native: Extensions) -> Any:
                 raise AttributeError(name)
             if name == "targetoptions":
                 return dict(function.details[1])
+            if name == "_numba_type_" and "numba" not in sys.modules:
+                # The C code of a dispatcher that is called with this one asks for its number.
+                spec = function.spec_of(self)
+                if spec is not None:
+                    return native.type_code(spec)
             py_func = function.make_py_func()
             if name in _OF_FUNCTION:
                 if name in ("py_func", "__wrapped__"):

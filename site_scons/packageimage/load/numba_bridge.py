@@ -250,7 +250,7 @@ def give_classes(restored: Restored) -> None:
     for found, function in restored:
         if "_pkgimage_function" not in vars(found):
             continue  # done by what was asked of it meanwhile
-        _, options, caches, _, declared_locals = function.details
+        _, options, caches, _, declared_locals, _ = function.details
         found._clear()
         found.__class__ = CPUDispatcher
         CPUDispatcher.__init__(

@@ -15,6 +15,7 @@ from numba.core.typing.typeof import typeof
 from numba.np import numpy_support
 
 from ..model.type_spec import OMITTED, Spec
+from . import dispatchers
 
 _PLAIN = {"none": types.none, "str": types.unicode_type}
 
@@ -45,6 +46,8 @@ def type_of(spec: Spec) -> Any:
         return types.BaseTuple.from_types([*map(type_of, items)], _class_named(module, name))
     if kind == "enum":
         return typeof(_class_named(*rest[:2])).member_type
+    if kind == "function":
+        return types.Dispatcher(dispatchers.as_argument[rest[0]])
     if kind == "optional":
         return types.Optional(type_of(*rest))
     return numpy_support.from_dtype(_dtype_of(spec))

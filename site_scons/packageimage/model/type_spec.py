@@ -9,6 +9,7 @@ A *spec* is what a call needs to know of a Numba type, as a value that marshal c
     ("tuple", spec, ...)
     ("named", module, name, fields, spec, ...)      a named tuple's class by its qualified name
     ("enum", module, name, spec)                    a member; the spec of the values
+    ("function", digest)                            a compiled function, by `dispatcher_text`
     ("record", names, specs, offsets, size, aligned)   of a structured item
     ("optional", spec)                              declared only, no value has it
     ("omitted",)                                    an argument left out; its default is fixed
@@ -59,7 +60,7 @@ _BETWEEN_NUMBERS = {
 }
 
 
-_LEFT_TO_NUMBA = ("named", "enum")
+_LEFT_TO_NUMBA = ("named", "enum", "function")
 
 
 class Undecided(Exception):
@@ -74,7 +75,7 @@ def conversion(actual: Spec, formal: Spec) -> int | None:
     if actual == formal:
         return EXACT
     if _kind(actual) in _LEFT_TO_NUMBA or _kind(formal) in _LEFT_TO_NUMBA:
-        raise Undecided("what may stand for a named tuple or an enumeration's member")
+        raise Undecided("what may stand for a function, a named tuple or an enumeration")
     if isinstance(actual, str) and isinstance(formal, str):
         if formal[0] == "U" and (actual[0] == "U" or actual == "str"):
             return SAFE
@@ -103,10 +104,11 @@ def _kind(spec: Spec) -> str:
 
 
 def names_class(spec: Spec) -> bool:
-    """Whether a type is known by the name of a class, which another class may bear another time."""
+    """Whether a type is known by the name of a class, which another class may bear another time,
+    or by a function's text, which another function may have as well."""
     if type(spec) is not tuple or not spec:
         return False
-    return spec[0] in ("named", "enum") or any(map(names_class, spec[1:]))
+    return spec[0] in _LEFT_TO_NUMBA or any(map(names_class, spec[1:]))
 
 
 def _same_elements(actual: Spec, formal: Spec) -> bool:
