@@ -73,12 +73,12 @@ from ..model.method_key import (
     array_shape,
     dispatcher_options,
     function_text,
+    global_text,
     key_of,
     lives_in_its_module,
     options_text,
     short_digest,
     type_text,
-    value_text,
 )
 from .captured import CapturedMethod
 from .locations import Locations
@@ -382,30 +382,51 @@ def _frozen_globals(
 ) -> set[tuple[str, str, str]]:
     """(module, name, digest of its value now) of the globals that a function names.
 
-    Numba freezes a global's value into the code.  A value without a text (an open file) can't be
-    frozen either; a module stands for the attributes of it that the function names.
+    Numba freezes a global's value into the code.  A module stands for itself, as the name may be
+    given another one, and for the attributes of it that the function names; so does one in the
+    closure or in globals of the function's own, which are in its key (function_text) but for that.
     """
-    if not lives_in_its_module(function):
-        return set()  # its globals are in its key, see function_text
+    names = list(names)
     found: set[tuple[str, str, str]] = set()
     seen: set[str] = set()
-    pending = [(function.__module__, function.__globals__)]
+    pending: list[tuple[str, dict[str, Any]]]
+    if lives_in_its_module(function):
+        pending = [(function.__module__, function.__globals__)]
+    else:
+        pending = _modules_in([function.__globals__.get(name) for name in names])
+    pending += _modules_in(_closure_of(function))
     while pending:
         module, namespace = pending.pop()
         for name in names:
             if name not in namespace:
                 continue
             value = namespace[name]
-            if not isinstance(value, python_types.ModuleType):
-                found |= _frozen(module, name, value)
-            elif value.__name__ in seen:
+            found |= _frozen(module, name, value)
+            if not isinstance(value, python_types.ModuleType) or value.__name__ in seen:
                 continue
-            elif is_fixed(value.__name__):
+            if is_fixed(value.__name__):
                 for attribute in _OF_SYSTEM.intersection(names, vars(value)):
                     found |= _frozen(value.__name__, attribute, vars(value)[attribute])
             else:
                 seen.add(value.__name__)
                 pending.append((value.__name__, vars(value)))
+    return found
+
+
+def _modules_in(values: Iterable[Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The modules among values whose attributes another process may have changed."""
+    return [
+        (value.__name__, vars(value))
+        for value in values
+        if isinstance(value, python_types.ModuleType) and not is_fixed(value.__name__)
+    ]
+
+
+def _closure_of(function: python_types.FunctionType) -> list[Any]:
+    found = []
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):
+            found.append(cell.cell_contents)
     return found
 
 
@@ -452,19 +473,13 @@ def _values_named(function: python_types.FunctionType) -> list[Any]:
     """The globals and closure variables that a function names."""
     namespace = function.__globals__
     found = [namespace[name] for name in _names_in(function.__code__) if name in namespace]
-    for cell in function.__closure__ or ():
-        with contextlib.suppress(ValueError):
-            found.append(cell.cell_contents)
-    return found
+    return found + _closure_of(function)
 
 
 def _frozen(module: str, name: str, value: object) -> set[tuple[str, str, str]]:
     if isinstance(value, numpy.ndarray) and value.nbytes > LARGE_ARRAY_BYTES:
         return set()  # used in place through a slot, never frozen
-    try:
-        return {(module, name, short_digest(value_text(value).encode()))}
-    except Unkeyable:
-        return set()
+    return {(module, name, short_digest(global_text(value).encode()))}
 
 
 def _names_in(code: python_types.CodeType) -> list[str]:

@@ -51,12 +51,11 @@ from ..model.method_key import (
     arguments_text,
     array_shape,
     dispatcher_options,
-    dispatcher_text,
+    global_text,
     key_of_signature,
     options_text,
     short_digest,
     type_text,
-    value_text,
 )
 from ..model.type_spec import names_class
 from . import log, process, slots
@@ -444,12 +443,7 @@ class Bridge:
                 return f"expected the global {module}.{name}, found none"
             if seen.get(frozen, _NOTHING) is value:
                 continue
-            try:
-                known = type(value) is CPUDispatcher
-                text = dispatcher_text(value) if known else value_text(value)
-            except Unkeyable as error:
-                return f"expected {module}.{name} as at build, found {error}"
-            if short_digest(text.encode()) != digest:
+            if short_digest(global_text(value).encode()) != digest:
                 return f"expected {module}.{name} as at build, found another value"
             if isinstance(value, _CONSTANTS):
                 seen[frozen] = value

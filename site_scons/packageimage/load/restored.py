@@ -301,13 +301,9 @@ class RestoredPackage:
 
     @staticmethod
     def _compare(module: str, name: str, digest: str, value: object) -> None:
-        from ..model.method_key import Unkeyable, short_digest, value_text
+        from ..model.method_key import global_text, short_digest
 
-        try:
-            text = value_text(value)
-        except Unkeyable as error:
-            raise CannotInstall(f"expected {module}.{name} as at build, found {error}") from None
-        if short_digest(text.encode()) != digest:
+        if short_digest(global_text(value).encode()) != digest:
             raise CannotInstall(f"expected {module}.{name} as at build, found another value")
 
 

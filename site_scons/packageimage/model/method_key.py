@@ -115,7 +115,8 @@ def value_text(value: object, depth: int = 0) -> str:
     if isinstance(value, enum.Enum):
         return _enum_text(value)
     if isinstance(value, types.ModuleType):
-        return f"module:{value.__name__}"
+        same = sys.modules.get(value.__name__) is value
+        return f"module:{value.__name__}" if same else f"module not imported:{value.__name__}"
     if isinstance(value, type):
         class_type = _jitclass_of(value)
         shown = "" if class_type is None else _class_text(class_type, depth)
@@ -147,6 +148,33 @@ def value_text(value: object, depth: int = 0) -> str:
     if isinstance(value, types.BuiltinFunctionType):
         return f"builtin:{value.__module__}.{value.__qualname__}"
     return _foreign_value_text(value, depth)
+
+
+def global_text(value: object) -> str:
+    """`value_text` of what a global name stands for, or as much of it as can be told.
+
+    The name is compared too, so that a value that no text tells from its like (a function that
+    another function made, a C function) still must not become something else.
+    """
+    try:
+        return value_text(value)
+    except Unkeyable as error:
+        known: Any = value
+        if isinstance(value, types.FunctionType):
+            try:
+                return f"local:{function_text(value)}"
+            except Unkeyable:
+                return f"local:{_closed_name(value)}"
+        if hasattr(value, "argtypes") and hasattr(value, "restype"):  # a function of ctypes
+            shown = [*(known.argtypes or ()), known.restype]
+            return f"ctypes:{','.join(getattr(kind, '__name__', 'None') for kind in shown)}"
+        if type(value).__module__ == "_cffi_backend":
+            return "cffi:" + re.sub(_ADDRESS, "", repr(value))
+        return f"unknown:{error}"
+
+
+def _closed_name(function: types.FunctionType) -> str:
+    return f"{function.__module__}:{function.__qualname__}|{code_digest(function.__code__)}"
 
 
 def _enum_text(value: enum.Enum) -> str:
@@ -228,7 +256,7 @@ def function_text(function: types.FunctionType, depth: int = 0) -> str:
 
 def _closed_text(function: types.FunctionType, depth: int) -> str:
     """All of `function_text` but the function's globals."""
-    parts = [f"{function.__module__}:{function.__qualname__}", code_digest(function.__code__)]
+    parts = [_closed_name(function)]
     if function.__defaults__:
         parts.append(_named_text("a default value", function.__defaults__, depth))
     if function.__kwdefaults__:

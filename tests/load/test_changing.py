@@ -1,0 +1,91 @@
+"""What a program changes before its first call, as plain Numba sees it: also on an image."""
+
+import pytest
+from image_build import PACKAGES, build, run_plain, run_restored, run_with_images
+
+WORKLOAD = PACKAGES / "changing_workload.py"
+
+# Of functions that are restored as well.
+PLAIN = {
+    "nothing": "",
+    "a module under a name": "from changing import other_setting; plain.setting = other_setting",
+}
+SHOW = """
+import numpy as np
+from changing import plain
+INDEX = 1
+
+def call():
+    print(plain.count(1), plain.look_up(0), plain.add_setting(1), plain.half(3))
+
+def call_others():
+    print(plain.callers(1))
+    try:
+        print(plain.at(np.arange(3.0), INDEX))
+    except IndexError as error:
+        print(error)
+
+{}
+call()
+call_others()
+"""
+
+EXTENDING = {
+    "nothing": "",
+    "a constant of a closure's module": "import changing.setting; changing.setting.STEP = 5",
+    "a helper that a function made": "e.helper = e.other_helper",
+    "a C function": "e.ABSOLUTE = e.absolute",
+}
+SHOW_EXTENDING = """
+import numpy as np
+from changing import extending as e
+
+{}
+print(e.add_setting(1), e.call_helper(2), e.call_chosen(1), e.call_constant(1), e.add_made(1))
+print(e.full_name(), e.sign(), e.call_absolute(-1))
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def depots(tmp_path_factory, home):
+    found = {}
+    for name, more in (("attached", ()), ("restored", ("--restore",))):
+        found[name] = tmp_path_factory.mktemp(name)
+        build(home, found[name], "changing", WORKLOAD, PACKAGES, *more)
+    return found
+
+
+def same_as_plain(home, depot, program, text, run):
+    program.write_text(text)
+    seen = run(home, depot, program, PACKAGES)
+    assert seen.returncode == 0, seen.error
+    assert seen.output == run_plain(home, program, PACKAGES)
+    return seen.seen
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_without_numba(home, depots, tmp_path, name):
+    program = tmp_path / "program.py"
+    seen = same_as_plain(home, depots["restored"], program, SHOW.format(PLAIN[name]), run_restored)
+    assert "changing.plain" in seen["restored"]
+    assert seen["numba"] == (name != "nothing")
+
+
+@pytest.mark.parametrize("name", [name for name in PLAIN if name != "a closure after its call"])
+def test_attached(home, depots, tmp_path, name):
+    program = tmp_path / "program.py"
+    same_as_plain(home, depots["attached"], program, SHOW.format(PLAIN[name]), run_with_images)
+
+
+@pytest.mark.parametrize("name", EXTENDING)
+def test_from_source(home, depots, tmp_path, name):
+    program = tmp_path / "program.py"
+    text = SHOW_EXTENDING.format(EXTENDING[name])
+    seen = same_as_plain(home, depots["attached"], program, text, run_with_images)
+    changed = [method for method, reason in seen["misses"] if "found another" in reason]
+    assert len(changed) == (name != "nothing"), seen["misses"]

@@ -1,0 +1,3 @@
+"""A module with the same constant, of another value."""
+
+STEP = 50

@@ -1,0 +1,3 @@
+"""A module with a constant."""
+
+STEP = 1
