@@ -34,6 +34,8 @@ EXTENDING = {
     "nothing": "",
     "a constant of a closure's module": "import changing.setting; changing.setting.STEP = 5",
     "a helper that a function made": "e.helper = e.other_helper",
+    "a text of a class of its own": "e.NAME = e.Name('xyz')",
+    "the sign of a NaN": "e.NAN = -e.NAN",
     "a C function": "e.ABSOLUTE = e.absolute",
 }
 SHOW_EXTENDING = """
@@ -42,6 +44,8 @@ from changing import extending as e
 
 {}
 print(e.add_setting(1), e.call_helper(2), e.call_chosen(1), e.call_constant(1), e.add_made(1))
+# The second of each pair, of which the workload called the first.
+print(e.of_floats(1, 2), e.reduce_from_one(np.zeros(0)))
 print(e.full_name(), e.sign(), e.call_absolute(-1))
 """
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import marshal
 import re
+import struct
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -111,7 +112,7 @@ def value_text(value: object, depth: int = 0) -> str:
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
         if isinstance(value, enum.Enum):
             return _enum_text(value)
-        return f"{type(value).__name__}:{value!r}"
+        return _plain_text(value)
     if isinstance(value, enum.Enum):
         return _enum_text(value)
     if isinstance(value, types.ModuleType):
@@ -177,6 +178,24 @@ def _closed_name(function: types.FunctionType) -> str:
     return f"{function.__module__}:{function.__qualname__}|{code_digest(function.__code__)}"
 
 
+def _plain_text(value: object) -> str:
+    kind = type(value)
+    if value != value:
+        # All NaNs look alike, but their signs are compiled in.
+        return f"{kind.__name__}:{short_digest(_bits(value))}"
+    if kind not in _PLAIN_CONSTANTS:
+        # A class of its own may show itself as it likes.
+        for base in (bool, int, float, complex, str, bytes):
+            if isinstance(value, base):
+                return f"{kind.__module__}.{kind.__qualname__}:{base.__repr__(value)}"
+    return f"{kind.__name__}:{value!r}"
+
+
+def _bits(value: Any) -> bytes:
+    parts = (value.real, value.imag) if isinstance(value, complex) else (value,)
+    return b"".join([struct.pack("<d", part) for part in parts])
+
+
 def _enum_text(value: enum.Enum) -> str:
     cls = type(value)
     return f"enum:{cls.__module__}.{cls.__qualname__}.{value.name}={value.value!r}"
@@ -205,7 +224,11 @@ def _foreign_value_text(value: Any, depth: int) -> str:
     if inner is not None and isinstance(getattr(inner, "py_func", None), types.FunctionType):
         options = options_text(getattr(inner, "targetoptions", {}))
         layout = getattr(value, "signature", None) or ""  # of a generalised one
-        return f"ufunc:{function_text(inner.py_func, depth + 1)}:{options}{layout}"
+        if getattr(value, "_frozen", False) or layout:
+            options += f";only={_loops_text(value)}"
+        identity = getattr(value, "identity", None)  # what reducing nothing gives
+        text = function_text(inner.py_func, depth + 1)
+        return f"ufunc:{text}:{options}{layout}:{identity!r}"
     if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
         signature = getattr(value, "_sig", "")  # of a C callback
         text = function_text(value.__wrapped__, depth + 1)
@@ -228,6 +251,14 @@ def dispatcher_text(dispatcher: Any, depth: int = 0) -> str:
         if not getattr(dispatcher, "_can_compile", True):
             text += f";only={sorted(arguments_text(item) for item in dispatcher.overloads)}"
     return f"dispatcher:{function}:{text}"
+
+
+def _loops_text(ufunc: Any) -> str:
+    """The loops of a universal function of Numba that gets no more, in their order: the first that
+    fits is taken."""
+    overloads = getattr(getattr(ufunc, "_dispatcher", None), "overloads", {})
+    kinds = [getattr(item, "args", item) for item in overloads]
+    return f"{[arguments_text(item) for item in kinds]}{list(getattr(ufunc, 'types', ()))}"
 
 
 def array_shape(array: Any) -> str:
