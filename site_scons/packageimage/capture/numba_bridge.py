@@ -53,12 +53,13 @@ from numba.core import (
     targetconfig,
     typed_passes,
     types,
+    typing,
 )
 from numba.core import ir as numba_ir
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 from numba.core.types import abstract
-from numba.core.typing import cffi_utils
+from numba.core.typing import cffi_utils, templates
 from numba.experimental.jitclass import boxing
 from numba.np.ufunc import array_exprs, dufunc, ufuncbuilder, wrappers
 from numba.np.ufunc import parallel as parallel_ufunc
@@ -270,6 +271,25 @@ class Recorder:
                 names = _names_in(function.__code__)
                 self.frames[-1].frozen |= _frozen_globals(function, names)
                 self.frames[-1].frozen |= _text_of_system(function.__code__)
+
+    def on_overload(self, function: Any) -> None:
+        """The innermost compilation has asked a function of an extension what to compile; it ran as
+        Python, so that what it and the functions that it calls see decided the code."""
+        pending, seen = [function], set()
+        while pending and self.frames:
+            function = pending.pop()
+            if not isinstance(function, python_types.FunctionType) or function in seen:
+                continue
+            seen.add(function)
+            if not is_fixed(function.__module__ or ""):
+                self.frames[-1].frozen |= _frozen_globals(function, _names_in(function.__code__))
+                pending += _values_named(function)
+
+    def on_made_attribute(self, module: python_types.ModuleType, name: str) -> None:
+        """The innermost compilation has frozen what a module makes when it is asked for it, by a
+        `__getattr__` of its own."""
+        if self.frames and name not in vars(module) and not is_fixed(module.__name__):
+            self.frames[-1].frozen |= _frozen(module.__name__, name, getattr(module, name))
 
     def _origins(self, functions: list[python_types.FunctionType], line_bound: bool) -> set[Origin]:
         found = (self.sources.origin_of(f, with_line=line_bound) for f in functions)
@@ -794,6 +814,31 @@ def _hook_compilations(recorder: Recorder) -> None:
         return identity
 
     bytecode.FunctionIdentity.from_function = classmethod(hooked_from_function)
+
+    def asked(attribute: str) -> Callable:
+        def make(original: Callable) -> Callable:
+            def hooked(self: Any, args: Any, kws: Any) -> Any:
+                recorder.on_overload(getattr(self, attribute))
+                return original(self, args, kws)
+
+            return hooked
+
+        return make
+
+    # What overload_method and overload_attribute declare is asked as an overload too.
+    _replace(templates._OverloadFunctionTemplate, "generic", asked("_overload_func"))
+    _replace(templates._IntrinsicTemplate, "generic", asked("_definition_func"))
+
+    def module_constant(original: Callable) -> Callable:
+        def hooked(self: Any, kind: Any, attribute: str) -> Any:
+            found = original(self, kind, attribute)
+            if found is not None:
+                recorder.on_made_attribute(kind.pymod, attribute)
+            return found
+
+        return hooked
+
+    _replace(typing.BaseContext, "resolve_module_constants", module_constant)
 
     def lower_init(original: Callable) -> Callable:
         def hooked(

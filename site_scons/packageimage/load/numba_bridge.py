@@ -439,6 +439,8 @@ class Bridge:
             module, name, digest = frozen
             namespace = sys.modules[module].__dict__ if module in sys.modules else {}
             value = namespace.get(name, _NOTHING)
+            if value is _NOTHING and namespace:
+                value = getattr(sys.modules[module], name, _NOTHING)  # made when asked for
             if value is _NOTHING:
                 return f"expected the global {module}.{name}, found none"
             if seen.get(frozen, _NOTHING) is value:

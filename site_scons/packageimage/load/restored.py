@@ -287,8 +287,8 @@ class RestoredPackage:
                 continue
             namespace = sys.modules[module].__dict__ if module in sys.modules else {}
             try:
-                value = namespace[name]
-            except KeyError:
+                value = namespace[name] if name in namespace else getattr(sys.modules[module], name)
+            except (AttributeError, KeyError):
                 raise CannotInstall(f"expected the global {module}.{name}, found none") from None
             known = self._same.get(key, _NOTHING)
             if known is value:
