@@ -9,6 +9,7 @@ WORKLOAD = PACKAGES / "changing_workload.py"
 PLAIN = {
     "nothing": "",
     "a module under a name": "from changing import other_setting; plain.setting = other_setting",
+    "the checking of bounds": "import numba; numba.config.BOUNDSCHECK = 1; INDEX = 99",
 }
 SHOW = """
 import numpy as np
@@ -50,6 +51,13 @@ print(e.add_setting(1), e.call_helper(2), e.call_chosen(1), e.call_constant(1), 
 # The second of each pair, of which the workload called the first.
 print(e.of_floats(1, 2), e.reduce_from_one(np.zeros(0)))
 print(e.full_name(), e.sign(), e.call_absolute(-1))
+"""
+
+SWITCHED_OFF = """
+import numba
+numba.config.DISABLE_JIT = 1
+from changing import plain
+print(type(plain.half).__name__, plain.half(3))
 """
 
 
@@ -96,3 +104,7 @@ def test_from_source(home, depots, tmp_path, name):
     seen = same_as_plain(home, depots["attached"], program, text, run_with_images)
     changed = [method for method, reason in seen["misses"] if "found another" in reason]
     assert len(changed) == (name != "nothing"), seen["misses"]
+
+
+def test_decorators_that_are_switched_off(home, depots, tmp_path):
+    same_as_plain(home, depots["restored"], tmp_path / "program.py", SWITCHED_OFF, run_restored)

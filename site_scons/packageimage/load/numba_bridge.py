@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import BuiltinFunctionType, ModuleType
@@ -27,6 +28,7 @@ from numba.core import (
     ccallback,
     codegen,
     compiler,
+    config,
     dispatcher,
     environment,
     funcdesc,
@@ -46,6 +48,7 @@ from numba.np.ufunc.wrappers import _wrapper_info
 from numba.stencils.stencil import StencilFunc
 
 from ..model.base_image import BaseImage
+from ..model.flags import switch
 from ..model.method_key import (
     Unkeyable,
     arguments_text,
@@ -136,6 +139,13 @@ def _have_own_types(values: Iterable[Any]) -> bool:
             if not _have_own_types(value):
                 return False
     return True
+
+
+def _bounds_are_checked() -> bool | None:
+    """Numba's setting as it is now. Images are chosen by the environment; a program that has set it
+    since wants other code."""
+    found = config.BOUNDSCHECK
+    return None if found is None else bool(found)
 
 
 # What may be compared by identity: it is never another value, or counts by its name.
@@ -364,6 +374,7 @@ class Bridge:
         self._late: list[tuple[MethodSource, int, str]] = []
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
+        self._bounds = switch(os.environ, "NUMBA_BOUNDSCHECK")
         self._installed = False
         self.answered = 0
 
@@ -408,6 +419,8 @@ class Bridge:
         self, kind: str, function: Any, options: str, extra: str, signature: str, target: Any
     ) -> Found | None:
         """Raises Unkeyable."""
+        if _bounds_are_checked() != self._bounds:
+            return None
         key = key_of_signature(kind, function, options, extra, signature)
         image = self._methods.get(key)
         row = image.row(key) if image is not None else None

@@ -74,6 +74,9 @@ class RestoredPackage:
         namespace = vars(module)
         before = dict(namespace)
         try:
+            if getattr(sys.modules.get("numba.core.config"), "DISABLE_JIT", 0):
+                # By the program: a session whose environment says so has no images.
+                raise CannotRestore("Numba's decorators are switched off in this process")
             self._check_absent(record)
             for imported in record.imports:
                 if imported not in sys.modules:

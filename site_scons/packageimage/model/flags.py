@@ -114,17 +114,18 @@ def flags_from_environment(environ: Mapping[str, str]) -> CacheFlags:
             f"NUMBA_OPT must be 0, 1, 2, 3 or max, found {environ['NUMBA_OPT']!r}; "
             "correct or unset it"
         )
-    bounds = _switch(environ, "NUMBA_BOUNDSCHECK")
+    bounds = switch(environ, "NUMBA_BOUNDSCHECK")
     flags = CacheFlags(
-        native_code=not _switch(environ, "NUMBA_DISABLE_JIT"),
-        debug_level=2 if _switch(environ, "NUMBA_DEBUGINFO") else 0,
+        native_code=not switch(environ, "NUMBA_DISABLE_JIT"),
+        debug_level=2 if switch(environ, "NUMBA_DEBUGINFO") else 0,
         check_bounds="auto" if bounds is None else _text(bounds),
         opt_level=int(opt_level),
     )
     return _apply(flags, environ.get("PKGIMAGE_FLAGS", ""), "PKGIMAGE_FLAGS")
 
 
-def _switch(environ: Mapping[str, str], name: str) -> bool | None:
+def switch(environ: Mapping[str, str], name: str) -> bool | None:
+    """A setting of Numba's that is 0 or 1; None when it is not set."""
     text = environ.get(name, "").strip()
     if not text:
         return None
