@@ -8,6 +8,9 @@ WORKLOAD = PACKAGES / "changing_workload.py"
 # Of functions that are restored as well.
 PLAIN = {
     "nothing": "",
+    "a closure's variable": "plain.set_start(5)",
+    "an array in a closure": "plain.table[0] = 7",
+    "a closure after its call": "call(); plain.set_start(5); plain.table[0] = 7; import numba",
     "a module under a name": "from changing import other_setting; plain.setting = other_setting",
     "the checking of bounds": "import numba; numba.config.BOUNDSCHECK = 1; INDEX = 99",
 }

@@ -75,8 +75,8 @@ class Function:
     """
 
     __slots__ = (
-        "_details", "converted", "defaults", "head", "installed", "module", "package", "parts",
-        "py_func",
+        "_details", "closed", "converted", "defaults", "head", "installed", "module", "package",
+        "parts", "py_func",
     )  # fmt: skip
 
     def __init__(self, package: Package, module: str, head: Any, defaults: Any) -> None:
@@ -88,6 +88,7 @@ class Function:
         self.installed: dict[tuple[Any, ...], Any] = {}
         self.converted: tuple[Any, ...] = ()  # types that are served after conversion
         self.parts: tuple[Any, ...] = _NO_PARTS
+        self.closed: tuple[Any, ...] = ()  # what its closure held: see `restored`
         self.py_func: Any = None
         self._details: Any = None
 
@@ -176,6 +177,11 @@ classes: set[type] = set()  # of restored objects that Numba does not know yet
 def is_restored(kind: type) -> bool:
     """Whether this is the class of restored functions that Numba does not know yet."""
     return kind in classes
+
+
+def is_dispatcher(kind: type) -> bool:
+    """Whether this is the class of restored `njit` functions that Numba does not know yet."""
+    return kind is _class
 
 
 def _dispatcher_class(native: Extensions) -> Any:

@@ -154,6 +154,7 @@ _NOTHING = object()
 
 
 _ANEW = "_pkgimage_anew"
+_KEY = "_pkgimage_key"
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
 
 
@@ -288,12 +289,18 @@ def give_specialisations(restored: Restored) -> None:
             found.compile(
                 arguments if return_type is None else typing.signature(return_type, *arguments)
             )
+        keys = {specs: key for specs, _, key, _ in methods} if function.installed else {}
         for specs, compiled in function.installed.items():
             if compiled is None:
                 continue  # its types may be such that only Numba knows them
             arguments = types_of(specs, function.defaults or ())
             if arguments not in found.overloads:
-                found.compile(arguments)
+                # What its closure has become since does not matter, as it does not to Numba.
+                found.__dict__[_KEY] = keys[specs]
+                try:
+                    found.compile(arguments)
+                finally:
+                    found.__dict__.pop(_KEY, None)
         if not may_compile:
             found.disable_compile()
 
@@ -421,7 +428,9 @@ class Bridge:
         """Raises Unkeyable."""
         if _bounds_are_checked() != self._bounds:
             return None
-        key = key_of_signature(kind, function, options, extra, signature)
+        key = None if target is None else target.__dict__.get(_KEY)
+        if key is None:
+            key = key_of_signature(kind, function, options, extra, signature)
         image = self._methods.get(key)
         row = image.row(key) if image is not None else None
         if image is None or row is None:

@@ -46,6 +46,7 @@ class RestoredPackage:
         self.answered = 0
         self.waiting: list[tuple[Any, Function]] = []  # dispatchers that will be Numba's own
         self.waiting_callables: list[tuple[Any, Any]] = []
+        self._closures: list[Function] = []  # functions whose closures are not noted yet
         self._heads: dict[str, list[Any]] = {}
         self._environments: dict[str, Any] = {}
         self._same: dict[tuple[str, str, str], Any] = {}
@@ -87,8 +88,12 @@ class RestoredPackage:
                 namespace, name, data[start : start + size], self._buffers(record), self._special,
                 self._shared_of,
             )  # fmt: skip
+            for function in self._closures:
+                function.closed = _contents(function)
+            self._closures.clear()
             self._finish_dispatchers()
         except Exception as error:
+            self._closures.clear()
             self.waiting.clear()
             self.waiting_callables.clear()
             namespace.clear()
@@ -162,7 +167,10 @@ class RestoredPackage:
 
             module, index, py_func = rest
             return callables.make(self, module, self._head(module, index), py_func)
-        return dispatchers.set_parts(first, *rest)
+        dispatchers.set_parts(first, *rest)
+        if dispatchers.is_dispatcher(type(first)) and first._pkgimage_function.parts[1]:
+            self._closures.append(first._pkgimage_function)
+        return None
 
     # -- functions -----------------------------------------------------------------------------
 
@@ -181,6 +189,8 @@ class RestoredPackage:
 
         Raises CannotInstall and NeedsNumba.
         """
+        if not _has_kept_closure(target):
+            raise NeedsNumba  # whose keys tell closures apart
         address = self.ready(row, key, target, native)
         _, own, _, _, _, _, qualname, module = row
         return native.functions.make_function(
@@ -297,9 +307,13 @@ class RestoredPackage:
             if known is value:
                 continue
             restored = self.values.get(module, {}).get(name, _NOTHING)
-            if restored is not value or not _is_constant(value):
+            constant = _is_constant(value)
+            if restored is not value or not constant:
                 self._compare(module, name, digest, value)
-            if _is_constant(value):
+            if dispatchers.is_dispatcher(type(value)) and _function_of(value).closed:
+                if not _has_kept_closure(value):
+                    raise CannotInstall(f"expected {module}.{name} as at build, found another one")
+            elif constant:
                 self._same[key] = value
 
     @staticmethod
@@ -310,6 +324,59 @@ class RestoredPackage:
             raise CannotInstall(f"expected {module}.{name} as at build, found another value")
 
 
+def _contents(function: Function) -> tuple[tuple[Any, object, tuple[str, ...]], ...]:
+    """Of each cell of a closure what it holds, and digests of the arrays in that: what is in a
+    closure is compiled in at the first call, and may be something else by then."""
+    found = []
+    for cell in function.parts[1]:
+        content = _content(cell)
+        found.append((cell, content, _digests(content)))
+    return tuple(found)
+
+
+def _content(cell: Any) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _NOTHING
+
+
+def _digests(content: Any) -> tuple[str, ...]:
+    if isinstance(content, tuple):
+        return tuple([digest for item in content for digest in _digests(item)])
+    # No image holds code for a larger one, as it has no name.
+    if (
+        dispatchers.is_restored(type(content))
+        or not hasattr(content, "__array_interface__")
+        or content.nbytes > _LARGEST_FROZEN
+    ):
+        return ()
+    from ..model.method_key import short_digest
+
+    return (short_digest(content.tobytes()),)
+
+
+def _function_of(target: Any) -> Function:
+    return vars(target)["_pkgimage_function"]  # type: ignore[no-any-return]
+
+
+def _has_kept_closure(target: Any, seen: tuple[object, ...] = ()) -> bool:
+    """Whether the closure of a restored dispatcher, and those of the dispatchers in it, are as they
+    were restored."""
+    function = vars(target).get("_pkgimage_function")
+    if function is None or any(target is one for one in seen):
+        return True
+    for cell, content, digests in function.closed:
+        if _content(cell) is not content or (digests and _digests(content) != digests):
+            return False
+        for item in content if type(content) is tuple else (content,):
+            is_other = dispatchers.is_dispatcher(type(item)) and item is not target
+            if is_other and not _has_kept_closure(item, (*seen, target)):
+                return False
+    return True
+
+
+_LARGEST_FROZEN = 10**6  # bytes, capture.numba_bridge.LARGE_ARRAY_BYTES
 _NOTHING = object()
 _CONSTANTS = (
     bool, int, float, complex, str, bytes, type(None), type, ModuleType, FunctionType, type(len),
