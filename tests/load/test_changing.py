@@ -53,6 +53,7 @@ from changing import extending as e
 print(e.add_setting(1), e.call_helper(2), e.call_chosen(1), e.call_constant(1), e.add_made(1))
 # The second of each pair, of which the workload called the first.
 print(e.of_floats(1, 2), e.reduce_from_one(np.zeros(0)))
+print(e.of_double(1.0), e.double.ctypes(1.0), e.literal_text("block at 0x34"))
 print(e.full_name(), e.sign(), e.call_absolute(-1))
 """
 

@@ -72,6 +72,7 @@ from ..model.errors import PackageImageError
 from ..model.method_key import (
     Unkeyable,
     array_shape,
+    callback_options,
     dispatcher_options,
     function_text,
     global_text,
@@ -918,7 +919,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
                     function=self._pyfunc,
                     argument_types=tuple(self._sig.args),
                     declared_return=self._sig.return_type,
-                    options=options_text(self._compiler.targetoptions),
+                    options=callback_options(self),
                     extra="",
                     result=result,
                     nested=state.nested,

@@ -24,6 +24,7 @@ from numba.stencils import stencil
 from ..model import package_data
 from ..model.method_key import (
     Unkeyable,
+    callback_options,
     function_key,
     key_of,
     lives_in_its_module,
@@ -327,14 +328,13 @@ class CFunc(Described):
             raise CannotRestore(f"{self.what} with a compiler pipeline of its own")
         self._options = self._plain(dict(inner.targetoptions), "options")
         self._locals = dict(inner.locals)
+        self._told = callback_options(value)
         self._signature = tuple(value._sig.args), value._sig.return_type
 
     def head(self, methods: Methods, position: Position) -> Row:
         args, returned = self._signature
         try:
-            key = key_of(
-                "cfunc", self.function, options_text(self._options), "", args, returned
-            )  # fmt: skip
+            key = key_of("cfunc", self.function, self._told, "", args, returned)
         except Unkeyable:
             key = ""
         method = methods.get(key)

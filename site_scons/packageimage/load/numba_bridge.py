@@ -53,6 +53,7 @@ from ..model.method_key import (
     Unkeyable,
     arguments_text,
     array_shape,
+    callback_options,
     dispatcher_options,
     global_text,
     key_of_signature,
@@ -836,7 +837,7 @@ class Bridge:
     def _cfunc_compile(self, original: Hook) -> Hook:
         def compile_uncached(this: Any) -> Any:
             arguments = tuple(this._sig.args)
-            options = options_text(this._compiler.targetoptions)
+            options = callback_options(this)
             found = self.find(
                 "cfunc", this._pyfunc, arguments, this._sig.return_type, options, target=this
             )

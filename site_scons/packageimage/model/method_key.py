@@ -230,9 +230,10 @@ def _foreign_value_text(value: Any, depth: int) -> str:
         text = function_text(inner.py_func, depth + 1)
         return f"ufunc:{text}:{options}{layout}:{identity!r}"
     if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
-        signature = getattr(value, "_sig", "")  # of a C callback
         text = function_text(value.__wrapped__, depth + 1)
-        return f"wrapped:{type(value).__name__}:{text}:{signature}"
+        if hasattr(value, "_sig") and hasattr(value, "_compiler"):
+            text += f":{value._sig}:{callback_options(value)}"
+        return f"wrapped:{type(value).__name__}:{text}"
     kernel = getattr(value, "kernel_ir", None)
     if kernel is not None:
         options = options_text({"mode": value.mode, **value.options})
@@ -387,13 +388,22 @@ def _is_numba_type(value: object) -> bool:
 
 def dispatcher_options(dispatcher: Any) -> str:
     """Target options and the declared types of local variables, which decide the code alike."""
-    text = options_text(dispatcher.targetoptions)
-    if dispatcher.locals:
-        declared = {name: f"{kind}" for name, kind in dispatcher.locals.items()}
-        text += f";locals={sorted(declared.items())}"
+    text = _options_and_locals(dispatcher.targetoptions, dispatcher.locals)
     pipeline = getattr(getattr(dispatcher, "_compiler", None), "pipeline_class", None)
     if pipeline is not None and pipeline.__module__ != "numba.core.compiler":
         text += f";pipeline={pipeline.__module__}.{pipeline.__qualname__}"
+    return text
+
+
+def callback_options(callback: Any) -> str:
+    """`dispatcher_options` of a C callback."""
+    return _options_and_locals(callback._compiler.targetoptions, callback._compiler.locals)
+
+
+def _options_and_locals(options: Mapping[str, Any], declared: Mapping[str, Any]) -> str:
+    text = options_text(options)
+    if declared:
+        text += f";locals={sorted((name, f'{kind}') for name, kind in declared.items())}"
     return text
 
 
@@ -411,6 +421,11 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
     name = str(numba_type)
     # Compiled by the first name that needs it: most processes see none.
     shown = re.sub(_ADDRESS, "", name) if " at 0x" in name or "#" in name else name
+    if shown != name:
+        for attribute in ("literal_value", "value"):  # of a literal, of an argument left out
+            literal = getattr(numba_type, attribute, None)
+            if isinstance(literal, str):  # a text that looks as if it had an address in it
+                shown += f"={literal!r}"
     dispatcher = getattr(numba_type, "dispatcher", None)
     if isinstance(getattr(dispatcher, "py_func", None), types.FunctionType):
         return f"Dispatcher[{dispatcher_text(dispatcher, depth)}]"

@@ -4,7 +4,7 @@ import ctypes
 import math
 
 import numpy as np
-from numba import int64, njit, types, vectorize
+from numba import cfunc, float32, int64, literally, njit, types, vectorize
 from numba.extending import intrinsic, overload, register_jitable
 
 from . import made
@@ -141,3 +141,29 @@ ABSOLUTE = integer_absolute
 @njit
 def call_absolute(x):
     return ABSOLUTE(x)
+
+
+def _more(x):
+    y = x * 1.1
+    return y
+
+
+single = cfunc("float64(float64)", locals={"y": float32})(_more)
+double = cfunc("float64(float64)")(_more)
+
+
+def calling_back(callback):
+    @njit
+    def call(x):
+        return callback(x)
+
+    return call
+
+
+of_single, of_double = calling_back(single), calling_back(double)
+
+
+@njit
+def literal_text(text):
+    literally(text)
+    return text
