@@ -112,3 +112,14 @@ def test_from_source(home, depots, tmp_path, name):
 
 def test_decorators_that_are_switched_off(home, depots, tmp_path):
     same_as_plain(home, depots["restored"], tmp_path / "program.py", SWITCHED_OFF, run_restored)
+
+
+NOTHING_COMPILED = """
+from changing import extending as e
+print(e.of_single(1.0), e.call(e.single, 1.0))
+"""
+
+
+def test_types_that_numba_knows_when_it_has_compiled(home, depots, tmp_path):
+    program = tmp_path / "program.py"
+    same_as_plain(home, depots["attached"], program, NOTHING_COMPILED, run_with_images)

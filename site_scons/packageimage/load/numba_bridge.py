@@ -154,6 +154,7 @@ _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), ModuleType, Bui
 _NOTHING = object()
 
 
+_TYPES_OF_FUNCTIONS = "numba.experimental.function_type"
 _ANEW = "_pkgimage_anew"
 _KEY = "_pkgimage_key"
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
@@ -711,6 +712,10 @@ class Bridge:
                 entry = None if found is None else self._add(this, arguments, found)
                 if entry is not None:
                     return entry
+            if _TYPES_OF_FUNCTIONS not in sys.modules:
+                # Numba knows the types of C callbacks as arguments once it has compiled something,
+                # as it would have what an image has answered.
+                importlib.import_module(_TYPES_OF_FUNCTIONS)
             return original(this, *args, **kws)
 
         return compile_for_args

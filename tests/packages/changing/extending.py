@@ -167,3 +167,8 @@ of_single, of_double = calling_back(single), calling_back(double)
 def literal_text(text):
     literally(text)
     return text
+
+
+@njit
+def call(function, x):
+    return function(x)
