@@ -363,7 +363,7 @@ def _function_of(target: Any) -> Function:
 def _has_kept_closure(target: Any, seen: tuple[object, ...] = ()) -> bool:
     """Whether the closure of a restored dispatcher, and those of the dispatchers in it, are as they
     were restored."""
-    function = vars(target).get("_pkgimage_function")
+    function = getattr(target, "__dict__", {}).get("_pkgimage_function")  # a stencil has no dict
     if function is None or any(target is one for one in seen):
         return True
     for cell, content, digests in function.closed:
