@@ -375,6 +375,12 @@ NOT_COMPILED = {
     "show(ufuncs.eager, reals, reals)",
     "a stencil's global changed": "show(stencils.smooth, reals); stencils.WEIGHT = 1.0\n"
     "show(stencils.smooth, reals)",
+    "what a stencil calls, changed before": "stencils.WEIGHT = 1.0\n"
+    "show(stencils.weighed, reals); show(stencils.weigh, 2.0)",
+    "what a stencil calls, changed after": "show(stencils.weighed, reals); stencils.WEIGHT = 1.0\n"
+    "show(stencils.weighed, reals); show(stencils.weigh, 2.0)",
+    "what a stencil of Numba calls, changed after": "import numba; show(stencils.weighed, reals)\n"
+    "stencils.WEIGHT = 1.0; show(stencils.weigh, 2.0); show(stencils.weighed, reals)",
 }
 for _name, _text in NOT_COMPILED.items():
     NOT_COMPILED[_name] = f"{START}\n{_text}\n"

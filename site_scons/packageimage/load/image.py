@@ -49,7 +49,8 @@ _images: list[Image] = []
 
 
 def note_answer(key: str, target: object) -> None:
-    """A dispatcher has been given a method, with the globals of now."""
+    """A dispatcher has been given a method, with the globals of now; `target` is None for what is
+    no dispatcher."""
     known = _answered.setdefault(key, target)
     if known is target:
         return
@@ -191,7 +192,10 @@ class Image:
     def was_frozen(self, key: str, target: object) -> bool:
         """Whether Numba would have compiled a method of the dispatcher `target` by now: an image
         has given it to this dispatcher before, or has answered a caller that it was compiled for.
-        The globals of then count, whatever they are now."""
+        The globals of then count, whatever they are now. Not without a dispatcher (None): Numba
+        compiles a stencil whenever it is called."""
+        if target is None:
+            return False
         known = _answered.get(key)
         if any(one is target for one in (known if isinstance(known, list) else [known])):
             return True

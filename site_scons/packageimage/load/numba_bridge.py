@@ -443,8 +443,7 @@ class Bridge:
             if anew or not image.was_frozen(key, target):
                 self._report(f"{row['module']}.{row['qualname']}", changed)
                 return None
-        if target is not None:
-            note_answer(key, target)
+        note_answer(key, target)  # a stencil's as well: its callees have frozen their globals now
         return Found(image, row)
 
     def holds(self, key: str) -> bool:

@@ -26,5 +26,15 @@ def weighted(a, w):
 
 
 @njit
+def weigh(x):
+    return x * WEIGHT
+
+
+@stencil
+def weighed(a):
+    return weigh(a[0]) + a[1]
+
+
+@njit
 def caller(a):
     return smooth(a).sum() + np.sum(a)
