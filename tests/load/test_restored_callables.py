@@ -238,9 +238,12 @@ ATTRIBUTES = {
     "callback.extra = 5": "a C callback of Numba whose attribute extra was set",
     "sten.mode = 'other'; sten.extra = 5": "a stencil of Numba whose attribute extra was set",
     "WEIGHT = 2.0": "a stencil of Numba whose global WEIGHT was set after it was made",
+    "later.define(Node.class_type.instance_type)": "a type of Numba that is defined later",
+    "del later": "a class that Numba compiles, with fields that cannot be kept (PicklingError)",
 }
 BEARING = """
-from numba import cfunc, guvectorize, stencil, vectorize
+from numba import cfunc, deferred_type, guvectorize, optional, stencil, vectorize
+from numba.experimental import jitclass
 WEIGHT = 1.0
 
 @vectorize
@@ -258,6 +261,13 @@ def callback(x):
 @stencil
 def sten(a):
     return a[0] * WEIGHT
+
+later = deferred_type()
+
+@jitclass([("next", optional(later))])
+class Node:
+    def __init__(self):
+        self.next = None
 """
 
 

@@ -1287,6 +1287,8 @@ def _reference_pickler() -> type:
                 return holder or _reference("py_func", obj, None)
             if isinstance(obj, types.ClassType):
                 return ("jitclass", *_jitclass_place(obj))
+            if isinstance(obj, types.DeferredType):
+                raise pickle.PicklingError("a type that is defined later is known by its address")
             return None
 
     return Pickler

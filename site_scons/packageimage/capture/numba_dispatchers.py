@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from numba import njit
-from numba.core import compiler, dispatcher
+from numba.core import compiler, dispatcher, types
 from numba.core.registry import CPUDispatcher
 from numba.core.types import Dispatcher
 from numba.experimental.jitclass import base as jitclass
@@ -76,6 +76,8 @@ class FunctionTable:
         if type(value) is python_types.FunctionType:
             owner = self._owners.get(id(value))
             return None if owner is None else (SPECIAL, ("py_func", owner))
+        if isinstance(value, types.DeferredType):
+            raise CannotRestore("a type of Numba that is defined later")
         for kind, what in _OF_NUMBA.items():
             if isinstance(value, kind) and self._is_own(value):
                 raise CannotRestore(what)
