@@ -1,6 +1,7 @@
 """The serialize stage as a command: what it writes, what it says, what it leaves behind."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -107,6 +108,81 @@ def test_methods_of_one_key_and_equal_code_are_one(tmp_path):
     assert result.returncode == 0, result.stderr
     manifest = json.loads((tmp_path / "out" / "pkg.capture.json").read_text())
     assert (manifest["methods"], manifest["omitted"]) == (1, [])
+
+
+AMBIGUOUS = """
+from numba import deferred_type, int64, njit, optional
+from numba.experimental import jitclass
+from numba.extending import overload
+
+def make(amount):
+    def marker(x):
+        return x + amount
+
+    @overload(marker)
+    def of_marker(x):
+        return lambda x: x + amount
+
+    return marker
+
+one = make(1)
+chosen = one
+
+def wrap(function):
+    @njit
+    def inner(x):
+        return function(x)
+
+    return inner
+
+wrapped = wrap(one)
+
+@njit
+def calls(x):
+    return chosen(x)
+
+@njit
+def calls_wrapped(x):
+    return wrapped(x)
+
+later = deferred_type()
+
+@jitclass([("value", int64), ("next", optional(later))])
+class Node:
+    def __init__(self, value):
+        self.value = value
+        self.next = None
+
+later.define(Node.class_type.instance_type)
+
+@njit
+def makes(x):
+    return Node(x).value
+
+@njit
+def plain(x):
+    return x + 1
+"""
+
+
+def test_globals_that_are_known_by_identity(tmp_path):
+    """Numba would compile other code for another one; the loader could not tell the two apart."""
+    workload = "import pkg\npkg.calls(1), pkg.calls_wrapped(1), pkg.makes(1), pkg.plain(1)\n"
+    result = serialize(tmp_path, AMBIGUOUS, workload)
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "out" / "pkg.capture.json").read_text()
+    manifest = json.loads(text)
+    reasons = {omitted["function"]: omitted["reason"] for omitted in manifest["omitted"]}
+    assert "pkg.chosen can't be told from others" in reasons["pkg.calls"]
+    assert "pkg.wrapped can't be told from others" in reasons["pkg.calls_wrapped"]
+    assert "pkg.Node can't be told from others" in reasons["pkg.makes"]
+    assert "a type that is defined later" in reasons["pkg.Node.__init__"]
+    owners = set(manifest["entry_owners"].values())
+    assert "pkg.plain(int64)" in owners
+    assert not [owner for owner in owners if owner.startswith(("pkg.calls", "pkg.makes"))]
+    # What is shown of types has no addresses.
+    assert "jitclass.Node<" in text
+    assert not re.search(r"DeferredType#|Node#| at 0x", text)
 
 
 PLAIN = "from numba import njit\n@njit\ndef f(x):\n    return x + 1\n"

@@ -7,6 +7,7 @@ capture answered is described already, in the store.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from .numba_callables import requested_as
 from .numba_specs import spec_of_type, specs_of
 from .origins import outermost
 from .symbols import CanonicalNames, Library
+
+# In the names of types: of a jitclass, of a type that is defined later, of a function.
+_ADDRESS = r"#[0-9a-fA-F]+| at 0x[0-9a-fA-F]+"
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ class _Collector:
             known.roles.setdefault(role, entry)
 
     def _omit(self, method: bridge.Method, reason: str) -> None:
-        signature = "(" + ", ".join(str(item) for item in method.argument_types) + ")"
+        shown = "(" + ", ".join(str(item) for item in method.argument_types) + ")"
+        signature = re.sub(_ADDRESS, "", shown)  # it is written into the manifest
         self.omitted[id(method)] = Omission(method.name, signature, reason)
 
     def finish(
@@ -280,6 +285,9 @@ class _Collector:
                     f"{module}.{name} had one value when a callee was compiled and another when "
                     "its caller was"
                 )
+        for module, name, digest in frozen:
+            if not digest:
+                raise LookupError(f"{module}.{name} can't be told from others by what it holds")
         return [list(item) for item in frozen]
 
 

@@ -70,6 +70,7 @@ from numba.stencils.stencil import StencilFunc
 from ..model.code_place import place_in
 from ..model.errors import PackageImageError
 from ..model.method_key import (
+    Ambiguous,
     Unkeyable,
     array_shape,
     callback_options,
@@ -81,6 +82,7 @@ from ..model.method_key import (
     options_text,
     short_digest,
     type_text,
+    value_text,
 )
 from .captured import CapturedMethod
 from .locations import Locations
@@ -500,7 +502,13 @@ def _values_named(function: python_types.FunctionType) -> list[Any]:
 def _frozen(module: str, name: str, value: object) -> set[tuple[str, str, str]]:
     if isinstance(value, numpy.ndarray) and value.nbytes > LARGE_ARRAY_BYTES:
         return set()  # used in place through a slot, never frozen
-    return {(module, name, short_digest(global_text(value).encode()))}
+    try:
+        text = value_text(value)
+    except Ambiguous:
+        return {(module, name, "")}  # see `collect`: no method that has it is kept
+    except Unkeyable:
+        text = global_text(value)
+    return {(module, name, short_digest(text.encode()))}
 
 
 def _names_in(code: python_types.CodeType) -> list[str]:

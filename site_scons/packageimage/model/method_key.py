@@ -50,6 +50,11 @@ class Unkeyable(ValueError):
     """A value that no other process could compare; the argument says which."""
 
 
+class Ambiguous(Unkeyable):
+    """What Numba knows by its identity: code that froze one cannot be told from code that froze
+    another."""
+
+
 def short_digest(data: bytes) -> str:
     """Ninety-six bits of SHA-256 in hexadecimal: enough to tell a package's functions apart."""
     return str(sha256(data).hexdigest()[:_DIGEST_LENGTH])
@@ -144,7 +149,7 @@ def value_text(value: object, depth: int = 0) -> str:
     if isinstance(value, types.FunctionType):
         if "<locals>" in value.__qualname__:
             # Code for it is found by its identity (numba.extending.overload), which no text tells.
-            raise Unkeyable(f"the plain function {value.__qualname__}, made by another function")
+            raise Ambiguous(f"the plain function {value.__qualname__}, made by another function")
         return f"function:{function_text(value, depth + 1)}"
     if isinstance(value, types.BuiltinFunctionType):
         return f"builtin:{value.__module__}.{value.__qualname__}"
@@ -352,7 +357,7 @@ def _named_text(what: str, value: object, depth: int) -> str:
     try:
         return value_text(value, depth + 1)
     except Unkeyable as error:
-        raise Unkeyable(f"{what} is {error}") from None
+        raise type(error)(f"{what} is {error}") from None
 
 
 def options_text(options: Mapping[str, Any]) -> str:
@@ -440,9 +445,11 @@ def type_text(numba_type: Any, depth: int = 0) -> str:
         fields = ",".join(map(str, getattr(instance_class, "_fields", ())))
         shown += f"@{instance_class.__module__}.{instance_class.__qualname__}({fields})"
     kind = type(numba_type)
+    if kind.__name__ == "DeferredType":
+        raise Ambiguous("a type that is defined later, which is known by its address")
     if not kind.__module__.startswith("numba."):
         if "<locals>" in kind.__qualname__:
-            raise Unkeyable(f"a type of class {kind.__qualname__}, made by a function")
+            raise Ambiguous(f"a type of class {kind.__qualname__}, made by a function")
         shown += f"~{kind.__module__}.{kind.__qualname__}"
     inner = [(str(item), type_text(item, depth + 1)) for item in _inner_types(numba_type)]
     if any(name != text for name, text in inner):
