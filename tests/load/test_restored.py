@@ -75,6 +75,37 @@ def test_without_numba(tmp_path, depot):
     assert seen.seen["restored"] == ["stored", "stored.calls", "stored.kinds"]
 
 
+WRITTEN_TO = """
+import numpy as np
+from numba import njit
+large, small = np.zeros(1_000_000), np.zeros(3)
+
+@njit
+def first():
+    return large[0]
+"""
+
+
+def test_arrays_that_the_workload_writes_to(tmp_path):
+    """What is kept is what the module held after its import."""
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "written.py").write_text(WRITTEN_TO)
+    workload = tmp_path / "workload.py"
+    workload.write_text(
+        "import written\nwritten.first()\nwritten.large[:] = 7\nwritten.small[1] = 5\n"
+    )
+    build(tmp_path, tmp_path / "depot", "written", workload, source, "--restore")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import written\nprint(written.large.any(), written.small, written.first())\n"
+        "written.large[0] = written.small[1] = 2\nprint(written.small, written.first())\n"
+    )
+    seen = run_restored(tmp_path, tmp_path / "depot", program, source)
+    assert seen.output == run_plain(tmp_path, program, source), seen.error
+    assert seen.seen["restored"] == ["written"]
+
+
 def test_with_numba(tmp_path, depot):
     plain, seen = both(tmp_path, depot, WITH_NUMBA)
     assert seen.output == plain, seen.error

@@ -24,6 +24,7 @@ import sysconfig
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -299,7 +300,12 @@ def _serialise_modules(package: str, wanted: list[str]) -> tuple[Any, Any]:
         led_to=_led_to,
         finished=own,
     )
-    return functions, found
+    buffers = [
+        # The workload, and threads of the package's, may write to it before it is on disk.
+        one if one.readonly else replace(one, data=memoryview(bytes(one.data)))
+        for one in found.buffers
+    ]
+    return functions, replace(found, buffers=tuple(buffers))
 
 
 def _data_section(functions: Any, data: Any, methods: Any, parts: Any) -> list[Any]:
