@@ -111,6 +111,28 @@ def test_a_large_library_that_the_group_may_write(folder: Path) -> None:
     assert image.stat().st_mode & 0o7022 == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_a_large_library_whose_name_another_file_gets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is published, in a folder that others may write to."""
+    linked, other = folder.parent / "linked.so", folder.parent / "other.so"
+    for path, mode in ((linked, 0o755), (other, 0o777)):
+        path.write_bytes(LARGE)
+        path.chmod(mode)
+    link = os.link
+
+    def late(path: Path, name: Path) -> None:
+        os.replace(other, linked)
+        link(path, name)
+
+    monkeypatch.setattr(publishing.os, "link", late)
+    image, header = published(folder, LARGE)
+    assert not image.samefile(linked)
+    assert image.stat().st_mode & 0o7022 == 0
+    assert sorted(os.listdir(image.parent)) == sorted([image.name, header.name])
+
+
 @pytest.mark.parametrize("reason", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
 def test_a_large_library_where_a_file_has_one_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch, reason: int

@@ -206,14 +206,9 @@ def _linked(cleanup: contextlib.ExitStack, target: Path, path: Path) -> Path | N
     The build replaces the file, as everybody else does, and writes to none that has a name. One
     that others may have opened to write to it is copied.
     """
-    found = path.lstat()
-    if (
-        sys.platform == "win32"  # which replaces no name of a library that a process uses
-        or not stat.S_ISREG(found.st_mode)
-        or found.st_size < _LARGE
-        or found.st_uid != os.geteuid()
-        or found.st_mode & ~_LIBRARY_MODE & 0o7777
-    ):
+    if sys.platform == "win32":  # which replaces no name of a library that a process uses
+        return None
+    if not _is_ours(path.lstat()):
         return None
     temporary = _temporary(target)
     try:
@@ -221,9 +216,22 @@ def _linked(cleanup: contextlib.ExitStack, target: Path, path: Path) -> Path | N
     except OSError:  # another file system, or one without such names
         return None
     cleanup.callback(temporary.unlink, missing_ok=True)
+    # The linked file's name may have become another file's since.
+    if not _is_ours(temporary.lstat()):
+        return None
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     return temporary
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Whether a file is a large one that nobody else can write to."""
+    return (
+        stat.S_ISREG(found.st_mode)
+        and found.st_size >= _LARGE
+        and found.st_uid == os.geteuid()
+        and not found.st_mode & ~_LIBRARY_MODE & 0o7777
+    )
 
 
 def _write(cleanup: contextlib.ExitStack, target: Path, content: bytes | Path, mode: int) -> Path:
