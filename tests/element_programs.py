@@ -248,10 +248,6 @@ THREADS = (
 import threading
 sys.setswitchinterval(1e-6)
 barrier, failed = threading.Barrier(7), []
-if IMPORT:
-    # Several threads that call a GUFunc of Numba with new types at once fail: the first that finds
-    # the method compiled builds the ufunc before the one that compiled it has noted it.
-    general.total(reals, np.zeros(()))
 
 def work():
     barrier.wait()

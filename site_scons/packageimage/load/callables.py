@@ -49,9 +49,10 @@ class Part:
     @property
     def body(self) -> Any:
         """What follows in the row, read when something of it is wanted."""
-        if type(self._body) is bytes:
-            self._body = marshal.loads(self._body)
-        return self._body
+        body = self._body
+        if type(body) is bytes:
+            body = self._body = marshal.loads(body)  # another thread may do the same
+        return body
 
     @property
     def shown(self) -> str:

@@ -396,18 +396,20 @@ class GUFuncPart(_UniversalPart):
         return self.body[4]
 
     def add(self, found: Any, loops: Iterable[tuple[Items, str, int]]) -> None:
+        known = list(self.loops)
         for items, key, address in loops:
-            self.loops.append((items, key))
+            known.append((items, key))
             self._addresses.append(address)
         nin, nout, identity, signature, writable, _, _ = self.head
         module = sys.modules[_MODULE]
         name, doc = self.py_func.__name__, self.py_func.__doc__
-        numbers = [list(map(_number, items)) for items, _ in self.loops]
+        numbers = [list(map(_number, items)) for items, _ in known]
         nothing = [None] * len(numbers)
         self.ufunc = module.fromfunc(
             name, doc, list(self._addresses), numbers, nin, nout, nothing,
             [self, name, doc], _identity(identity, module), signature, tuple(writable),
         )  # fmt: skip
+        self.loops = known  # last: another thread that finds a loop calls the ufunc
 
     def fits(self, found: Any, args: tuple[Any, ...]) -> bool:
         """Whether there is now a loop for a call with all operands."""
