@@ -24,6 +24,8 @@ _SOURCES = {
         "capture",
         "codegen/data_object.py",
         "load/numba_bridge.py",
+        "load/numba_library.py",
+        "load/numba_overloads.py",
         "load/slots.py",
         "model",
         "stages/serialize.py",

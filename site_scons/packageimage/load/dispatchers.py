@@ -145,7 +145,7 @@ def make(function: Function) -> Any:
     native = native_extensions()
     if native is not None:
         return _dispatcher_class(native)(function)
-    from .numba_bridge import new_dispatcher
+    from .numba_restored import new_dispatcher
 
     found = new_dispatcher()
     found._pkgimage_function = function
@@ -453,7 +453,8 @@ def numba_is_imported() -> None:
     if not (_functions or callables or when_numba_is_imported):
         lazy.resolve_all()
         return  # it may be the bridge itself that is importing Numba
-    from .numba_bridge import compiler_lock, give_classes, give_specialisations
+    from .numba_overloads import compiler_lock
+    from .numba_restored import give_classes, give_specialisations
 
     with compiler_lock, _lock:
         for call in when_numba_is_imported:

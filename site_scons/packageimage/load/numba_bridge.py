@@ -1,4 +1,5 @@
-"""Every use of Numba's private interfaces while images are loaded.
+"""Answering Numba from images. With the other modules called `numba_*` here it holds every use of
+Numba's private interfaces while images are loaded.
 
 `Bridge` answers Numba's requests to compile from images: the places where Numba asks its own cache
 (`Dispatcher.compile`, `UFuncDispatcher._compile_core`, `CFunc._compile_uncached`, lifted code and
@@ -15,9 +16,9 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -31,14 +32,11 @@ from numba.core import (
     config,
     dispatcher,
     environment,
-    funcdesc,
-    generators,
     lowering,
     sigutils,
     types,
     typing,
 )
-from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.runtime import _nrt_python
 from numba.core.typing.typeof import typeof
@@ -66,7 +64,8 @@ from . import log, process, slots
 from .argument_types import spec_of
 from .constants import loads
 from .image import note_answer
-from .numba_types import types_of
+from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary, MethodSource
+from .numba_overloads import Overloads, compiler_lock
 
 
 def base_image() -> BaseImage:
@@ -102,21 +101,8 @@ def address_of(name: str) -> int | None:
     return process.address_of(name) if found is None else found
 
 
-# The lock itself: entering it through Numba broadcasts two events, which takes longer than what is
-# done under it.
-compiler_lock = global_compiler_lock._lock
 _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
 Hook = Callable[..., Any]
-
-
-class Found:
-    """A method of an open image."""
-
-    __slots__ = ("image", "row")
-
-    def __init__(self, image: MethodSource, row: dict[str, Any]) -> None:
-        self.image = image
-        self.row = row
 
 
 class CannotAttach(Exception):
@@ -156,209 +142,8 @@ _NOTHING = object()
 
 _TYPES_OF_FUNCTIONS = "numba.experimental.function_type"
 _ANEW = "_pkgimage_anew"
-_KEY = "_pkgimage_key"
-_STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
-
-
-class MethodSource(Protocol):
-    """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
-
-    group: of methods that share a code library; all other indices are the source's own, and stand
-    in its rows. See `Image` for the rest.
-    """
-
-    package: str
-    slots: Any
-    globals_seen: dict[tuple[str, str, str], object]
-
-    @property
-    def slot_names(self) -> tuple[str, ...]: ...
-    @property
-    def slot_index(self) -> Mapping[str, int]: ...
-    @property
-    def methods(self) -> Mapping[str, Any]: ...
-    def row(self, key: str) -> dict[str, Any] | None: ...
-    def group(self, row: dict[str, Any]) -> Any: ...
-    def bitcode(self, group: Any) -> list[bytes]: ...
-    def blob(self, index: Any) -> bytes: ...
-    def entry(self, container: Any, position: Any) -> int: ...
-    def slot_addresses(self) -> Iterable[tuple[str, int]]: ...
-    def was_frozen(self, key: str, target: object) -> bool: ...
-
-
-class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
-    """What Numba takes for the code library of an image's methods."""
-
-    def __init__(self, image: MethodSource, group: Any) -> None:
-        # Deliberately not JITCodeLibrary.__init__, which makes an LLVM module: this costs nothing
-        # until JIT code wants to link a method.
-        self.image = image
-        self.group = group
-        self._codegen = cpu_target.target_context.codegen()
-        self._name = f"pkgimage {image.package}"
-        self._finalized = True
-        self._dynamic_globals = ["pkgimage"]  # Numba's cache must not keep what refers to slots
-        self._reload_init: set[Any] = set()
-        self._linking_libraries: list[Any] = []
-        self._disable_inspection = False
-        self._symbols: dict[str, tuple[Any, Any]] = {}
-        self._shared: Any = None
-        self._jitted: list[Any] = []
-
-    def add_symbols(self, roles: dict[str, str], entries: dict[str, list[Any]]) -> None:
-        for role, symbol in roles.items():
-            self._symbols[symbol] = (entries[role][0], entries[role][1])
-
-    def get_pointer_to_function(self, name: str) -> int:
-        place = self._symbols.get(name)
-        return self.image.entry(*place) if place else self._jit(name)
-
-    def _jit(self, name: str) -> int:
-        """The address of a function that is no entry of the image: compiled from its bitcode."""
-        module = self._get_module_for_linking().clone()
-        try:
-            module.get_function(name).linkage = "external"
-        except NameError:
-            return 0
-        library = self._codegen.create_library(name)
-        library.add_linking_library(self)
-        library._final_module.link_in(module)
-        library._finalize_final_module()
-        self._jitted.append(library)
-        return int(library.get_pointer_to_function(name))
-
-    def _ensure_finalized(self) -> None:
-        pass
-
-    @property
-    def _final_module(self) -> Any:
-        return self._get_module_for_linking()
-
-    def _get_module_for_linking(self) -> Any:
-        if self._shared is None:
-            # Slots of the image are variables of this process to JIT code.
-            for name, address in self.image.slot_addresses():
-                if name.startswith(("pkgimage.", slots.ENVIRONMENT)):
-                    llvm.add_symbol(name, address)
-            first, *others = self.image.bitcode(self.group)
-            merged = llvm.parse_bitcode(first)
-            for data in others:
-                merged.link_in(llvm.parse_bitcode(data))
-            # Not before all are linked: LLVM leaves such functions out where nothing needs them.
-            for function in merged.functions:
-                if not function.is_declaration and function.linkage in _STRONG:
-                    function.linkage = "linkonce_odr"
-            self._shared = merged
-        return self._shared
-
-
-Restored = Iterable[tuple[Any, Any]]
-"""Restored dispatchers, each with its `load.dispatchers.Function`."""
-
-
-def give_classes(restored: Restored) -> None:
-    """Make restored dispatchers those that their sources would have made. They stay the same
-    objects and are given Numba's class, which has the same C base."""
-    for found, function in restored:
-        if "_pkgimage_function" not in vars(found):
-            continue  # done by what was asked of it meanwhile
-        _, options, caches, _, declared_locals, _ = function.details
-        found._clear()
-        found.__class__ = CPUDispatcher
-        CPUDispatcher.__init__(
-            found,
-            function.make_py_func(),
-            {} if declared_locals is None else loads(declared_locals),
-            dict(options),
-        )
-        if caches:
-            found.enable_caching()
-        # Last: another thread that finds it gone must find the class.
-        found.__dict__.pop("_pkgimage_function", None)
-
-
-def give_specialisations(restored: Restored) -> None:
-    """Ask again for what their decorators would have compiled, and for what they were called with;
-    the bridge answers. Not before all have Numba's class: it looks at those that a function calls.
-    """
-    for found, function in restored:
-        declared = function.details[3]
-        may_compile, methods = function.calls()
-        for _, _, key, early in methods:
-            if early:  # compiled while the package was imported, with the globals of then
-                note_answer(key, found)
-        for arguments, return_type in () if declared is None else loads(declared):
-            found.compile(
-                arguments if return_type is None else typing.signature(return_type, *arguments)
-            )
-        keys = {specs: key for specs, _, key, _ in methods} if function.installed else {}
-        for specs, compiled in function.installed.items():
-            if compiled is None:
-                continue  # its types may be such that only Numba knows them
-            arguments = types_of(specs, function.defaults or ())
-            if arguments not in found.overloads:
-                # What its closure has become since does not matter, as it does not to Numba.
-                found.__dict__[_KEY] = keys[specs]
-                try:
-                    found.compile(arguments)
-                finally:
-                    found.__dict__.pop(_KEY, None)
-        if not may_compile:
-            found.disable_compile()
-
-
-def new_dispatcher() -> Any:
-    """A dispatcher that waits for `give_classes`."""
-    return CPUDispatcher.__new__(CPUDispatcher)
-
-
-class _Overloads:
-    """`Dispatcher.overloads` as an attribute that looks first: methods that an image answered
-    become compile results when somebody asks for any of a dispatcher's, which calls do not."""
-
-    _WAITING = "_pkgimage_waiting"
-
-    def __init__(self, make: Callable[[Found, tuple[Any, ...], Any], Any]) -> None:
-        self._make = make
-
-    def __get__(self, target: Any, owner: Any = None) -> Any:
-        if target is None:
-            return self
-        state = target.__dict__
-        if self._WAITING in state:
-            with compiler_lock:
-                # Of two threads the second finds none, and waits here for the first's results.
-                for arguments, (found, entry_point) in state.get(self._WAITING, {}).items():
-                    result = self._make(found, arguments, entry_point)
-                    state["overloads"][arguments] = result
-                state.pop(self._WAITING, None)
-        try:
-            return state["overloads"]
-        except KeyError:
-            raise AttributeError("overloads") from None
-
-    def __set__(self, target: Any, value: Any) -> None:
-        target.__dict__["overloads"] = value
-
-    @staticmethod
-    def can_wait(target: Any) -> bool:
-        """Whether nobody else wants to hear of each new overload."""
-        add = type(target).add_overload
-        return type(target) is CPUDispatcher and add.__module__ == dispatcher.__name__
-
-    @classmethod
-    def has(cls, target: Any, arguments: tuple[Any, ...]) -> bool:
-        """Whether a dispatcher has an overload, be it one that waits."""
-        state = target.__dict__
-        known, waiting = state["overloads"], state.get(cls._WAITING)
-        return bool(known and arguments in known) or bool(waiting and arguments in waiting)
-
-    @classmethod
-    def add(cls, target: Any, arguments: tuple[Any, ...], found: Found, entry_point: Any) -> None:
-        """As `Dispatcher.add_overload` does, but for the compile result."""
-        codes = [kind._code for kind in arguments]
-        target._insert(codes, entry_point, found.row["objectmode"])
-        target.__dict__.setdefault(cls._WAITING, {})[arguments] = (found, entry_point)
+KEY = "_pkgimage_key"
+"""Under this name a dispatcher holds, while it is asked to compile, the key of what it asks for."""
 
 
 class Bridge:
@@ -430,7 +215,7 @@ class Bridge:
         """Raises Unkeyable."""
         if _bounds_are_checked() != self._bounds:
             return None
-        key = None if target is None else target.__dict__.get(_KEY)
+        key = None if target is None else target.__dict__.get(KEY)
         if key is None:
             key = key_of_signature(kind, function, options, extra, signature)
         image = self._methods.get(key)
@@ -502,7 +287,7 @@ class Bridge:
             return None
         module, qualname = row["module"], row["qualname"]
         return _dynfunc.make_function(
-            sys.modules.get(module) or _Descriptor(row, None, ()).lookup_module(),
+            sys.modules.get(module) or Descriptor(row, None, ()).lookup_module(),
             qualname.rpartition(".")[2],
             f"compiled wrapper for {qualname!r}",
             image.entry(*row["entries"]["cpython"]),
@@ -515,7 +300,7 @@ class Bridge:
         return_type = self._return_type(image, row["return"])
         library = self._library(image, row)
         library.add_symbols(row["roles"], row["entries"])
-        descriptor = _Descriptor(row, return_type, arguments)
+        descriptor = Descriptor(row, return_type, arguments)
         for name, _, _ in row["environments"]:
             env = self._environments[id(image), name]
             environment.Environment._memo[name] = env
@@ -632,7 +417,7 @@ class Bridge:
 
     def _install(self) -> None:
         if self._on_answer is None:
-            CPUDispatcher.overloads = _Overloads(self._compile_result)
+            CPUDispatcher.overloads = Overloads(self._compile_result)
         _replace(dispatcher.Dispatcher, "compile", self._dispatcher_compile)
         _replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
         for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
@@ -665,12 +450,12 @@ class Bridge:
         if "cpython" not in found.row["entries"]:
             return None
         with compiler_lock:
-            if _Overloads.has(target, arguments):
+            if Overloads.has(target, arguments):
                 return None
             try:
-                if self._on_answer is None and _Overloads.can_wait(target):
+                if self._on_answer is None and Overloads.can_wait(target):
                     entry_point = self._entry_point(found)
-                    _Overloads.add(target, arguments, found, entry_point)
+                    Overloads.add(target, arguments, found, entry_point)
                     return entry_point
                 result = self.result(found, arguments)
             except CannotAttach:
@@ -771,7 +556,7 @@ class Bridge:
         generator = result.signature.return_type
         if row["generator"] is None or generator in context._generators:
             return
-        descriptor = _GeneratorDescriptor(
+        descriptor = GeneratorDescriptor(
             {**row, "symbol": row["generator"], "arguments": ["gen"], "objectmode": False},
             generator.yield_type,
             (generator,),
@@ -878,40 +663,6 @@ class Bridge:
             return original(this, *args, **kwargs)
 
         return call
-
-
-class _Descriptor(funcdesc.PythonFunctionDescriptor):  # type: ignore[misc]
-    """What Numba's compiler knows of a function, from its row: without mangling anything, and no
-    sooner than something is asked for, which a method that is only called is not."""
-
-    __slots__ = ("_row",)
-
-    def __init__(self, row: dict[str, Any], return_type: Any, arguments: tuple[Any, ...]) -> None:
-        self._row = row
-        self.restype = return_type  # type: ignore[misc]
-        self.argtypes = arguments  # type: ignore[misc]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_row":  # of a copy that is being made
-            raise AttributeError(name)
-        row = self._row
-        for known, value in (
-            ("native", not row["objectmode"]), ("modname", row["module"]), ("global_dict", None),
-            ("qualname", row["qualname"]), ("unique_name", row["symbol"]), ("doc", ""),
-            ("typemap", None), ("calltypes", None), ("args", tuple(row["arguments"])), ("kws", ()),
-            ("mangled_name", row["symbol"]), ("env_name", row["environment"]), ("inline", False),
-            ("noalias", row["noalias"]), ("abi_tags", ()), ("uid", None),
-        ):  # fmt: skip
-            if known == name:
-                setattr(self, name, value)
-                return value
-        raise AttributeError(name)
-
-
-class _GeneratorDescriptor(_Descriptor, generators.GeneratorDescriptor):  # type: ignore[misc]
-    """That of a generator's code."""
-
-    __slots__ = ()
 
 
 def _function_address(value: Any) -> int:

@@ -6,8 +6,8 @@ need nothing of Numba's Python code, whose import takes ten to fifty times as lo
 are loaded here under their own names, so that a later `import numba` finds them, and there is one
 of each in a process.
 
-With `load/numba_bridge.py` this module holds every use of Numba's private interfaces at load; it is
-apart because that one imports Numba.
+With the other modules called `numba_*` this one holds every use of Numba's private interfaces at
+load; it is apart because those import Numba.
 """
 
 from __future__ import annotations

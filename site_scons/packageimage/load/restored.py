@@ -141,7 +141,7 @@ class RestoredPackage:
         """Dispatchers that were made while Numba is there: now they have all their parts."""
         waiting, others = self.waiting, self.waiting_callables
         if waiting or others:
-            from .numba_bridge import give_classes, give_specialisations
+            from .numba_restored import give_classes, give_specialisations
 
             give_classes(waiting)
             if others:

@@ -1,0 +1,153 @@
+"""What Numba's compiler sees of an image's methods: their code library and their descriptors.
+
+Nothing is made of it until JIT code calls a method, or somebody inspects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import llvmlite.binding as llvm
+from numba.core import codegen, funcdesc, generators
+from numba.core.registry import cpu_target
+
+from . import slots
+
+_STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
+
+
+class MethodSource(Protocol):
+    """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
+
+    group: of methods that share a code library; all other indices are the source's own, and stand
+    in its rows. See `Image` for the rest.
+    """
+
+    package: str
+    slots: Any
+    globals_seen: dict[tuple[str, str, str], object]
+
+    @property
+    def slot_names(self) -> tuple[str, ...]: ...
+    @property
+    def slot_index(self) -> Mapping[str, int]: ...
+    @property
+    def methods(self) -> Mapping[str, Any]: ...
+    def row(self, key: str) -> dict[str, Any] | None: ...
+    def group(self, row: dict[str, Any]) -> Any: ...
+    def bitcode(self, group: Any) -> list[bytes]: ...
+    def blob(self, index: Any) -> bytes: ...
+    def entry(self, container: Any, position: Any) -> int: ...
+    def slot_addresses(self) -> Iterable[tuple[str, int]]: ...
+    def was_frozen(self, key: str, target: object) -> bool: ...
+
+
+class Found:
+    """A method of an open image."""
+
+    __slots__ = ("image", "row")
+
+    def __init__(self, image: MethodSource, row: dict[str, Any]) -> None:
+        self.image = image
+        self.row = row
+
+
+class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """What Numba takes for the code library of an image's methods."""
+
+    def __init__(self, image: MethodSource, group: Any) -> None:
+        # Deliberately not JITCodeLibrary.__init__, which makes an LLVM module: this costs nothing
+        # until JIT code wants to link a method.
+        self.image = image
+        self.group = group
+        self._codegen = cpu_target.target_context.codegen()
+        self._name = f"pkgimage {image.package}"
+        self._finalized = True
+        self._dynamic_globals = ["pkgimage"]  # Numba's cache must not keep what refers to slots
+        self._reload_init: set[Any] = set()
+        self._linking_libraries: list[Any] = []
+        self._disable_inspection = False
+        self._symbols: dict[str, tuple[Any, Any]] = {}
+        self._shared: Any = None
+        self._jitted: list[Any] = []
+
+    def add_symbols(self, roles: dict[str, str], entries: dict[str, list[Any]]) -> None:
+        for role, symbol in roles.items():
+            self._symbols[symbol] = (entries[role][0], entries[role][1])
+
+    def get_pointer_to_function(self, name: str) -> int:
+        place = self._symbols.get(name)
+        return self.image.entry(*place) if place else self._jit(name)
+
+    def _jit(self, name: str) -> int:
+        """The address of a function that is no entry of the image: compiled from its bitcode."""
+        module = self._get_module_for_linking().clone()
+        try:
+            module.get_function(name).linkage = "external"
+        except NameError:
+            return 0
+        library = self._codegen.create_library(name)
+        library.add_linking_library(self)
+        library._final_module.link_in(module)
+        library._finalize_final_module()
+        self._jitted.append(library)
+        return int(library.get_pointer_to_function(name))
+
+    def _ensure_finalized(self) -> None:
+        pass
+
+    @property
+    def _final_module(self) -> Any:
+        return self._get_module_for_linking()
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared is None:
+            # Slots of the image are variables of this process to JIT code.
+            for name, address in self.image.slot_addresses():
+                if name.startswith(("pkgimage.", slots.ENVIRONMENT)):
+                    llvm.add_symbol(name, address)
+            first, *others = self.image.bitcode(self.group)
+            merged = llvm.parse_bitcode(first)
+            for data in others:
+                merged.link_in(llvm.parse_bitcode(data))
+            # Not before all are linked: LLVM leaves such functions out where nothing needs them.
+            for function in merged.functions:
+                if not function.is_declaration and function.linkage in _STRONG:
+                    function.linkage = "linkonce_odr"
+            self._shared = merged
+        return self._shared
+
+
+class Descriptor(funcdesc.PythonFunctionDescriptor):  # type: ignore[misc]
+    """What Numba's compiler knows of a function, from its row: without mangling anything, and no
+    sooner than something is asked for, which a method that is only called is not."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: dict[str, Any], return_type: Any, arguments: tuple[Any, ...]) -> None:
+        self._row = row
+        self.restype = return_type  # type: ignore[misc]
+        self.argtypes = arguments  # type: ignore[misc]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_row":  # of a copy that is being made
+            raise AttributeError(name)
+        row = self._row
+        for known, value in (
+            ("native", not row["objectmode"]), ("modname", row["module"]), ("global_dict", None),
+            ("qualname", row["qualname"]), ("unique_name", row["symbol"]), ("doc", ""),
+            ("typemap", None), ("calltypes", None), ("args", tuple(row["arguments"])), ("kws", ()),
+            ("mangled_name", row["symbol"]), ("env_name", row["environment"]), ("inline", False),
+            ("noalias", row["noalias"]), ("abi_tags", ()), ("uid", None),
+        ):  # fmt: skip
+            if known == name:
+                setattr(self, name, value)
+                return value
+        raise AttributeError(name)
+
+
+class GeneratorDescriptor(Descriptor, generators.GeneratorDescriptor):  # type: ignore[misc]
+    """That of a generator's code."""
+
+    __slots__ = ()

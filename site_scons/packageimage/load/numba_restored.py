@@ -1,0 +1,73 @@
+"""Making restored functions Numba's own; `numba_callables` does it for what else there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from numba.core import typing
+from numba.core.registry import CPUDispatcher
+
+from .constants import loads
+from .image import note_answer
+from .numba_bridge import KEY
+from .numba_types import types_of
+
+Restored = Iterable[tuple[Any, Any]]
+"""Restored dispatchers, each with its `load.dispatchers.Function`."""
+
+
+def give_classes(restored: Restored) -> None:
+    """Make restored dispatchers those that their sources would have made. They stay the same
+    objects and are given Numba's class, which has the same C base."""
+    for found, function in restored:
+        if "_pkgimage_function" not in vars(found):
+            continue  # done by what was asked of it meanwhile
+        _, options, caches, _, declared_locals, _ = function.details
+        found._clear()
+        found.__class__ = CPUDispatcher
+        CPUDispatcher.__init__(
+            found,
+            function.make_py_func(),
+            {} if declared_locals is None else loads(declared_locals),
+            dict(options),
+        )
+        if caches:
+            found.enable_caching()
+        # Last: another thread that finds it gone must find the class.
+        found.__dict__.pop("_pkgimage_function", None)
+
+
+def give_specialisations(restored: Restored) -> None:
+    """Ask again for what their decorators would have compiled, and for what they were called with;
+    the bridge answers. Not before all have Numba's class: it looks at those that a function calls.
+    """
+    for found, function in restored:
+        declared = function.details[3]
+        may_compile, methods = function.calls()
+        for _, _, key, early in methods:
+            if early:  # compiled while the package was imported, with the globals of then
+                note_answer(key, found)
+        for arguments, return_type in () if declared is None else loads(declared):
+            found.compile(
+                arguments if return_type is None else typing.signature(return_type, *arguments)
+            )
+        keys = {specs: key for specs, _, key, _ in methods} if function.installed else {}
+        for specs, compiled in function.installed.items():
+            if compiled is None:
+                continue  # its types may be such that only Numba knows them
+            arguments = types_of(specs, function.defaults or ())
+            if arguments not in found.overloads:
+                # What its closure has become since does not matter, as it does not to Numba.
+                found.__dict__[KEY] = keys[specs]
+                try:
+                    found.compile(arguments)
+                finally:
+                    found.__dict__.pop(KEY, None)
+        if not may_compile:
+            found.disable_compile()
+
+
+def new_dispatcher() -> Any:
+    """A dispatcher that waits for `give_classes`."""
+    return CPUDispatcher.__new__(CPUDispatcher)
