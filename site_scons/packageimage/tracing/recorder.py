@@ -25,7 +25,7 @@ TRACE_VARIABLE = "PKGIMAGE_TRACE"
 SKIP_VARIABLE = "PKGIMAGE_TRACE_SKIP"
 """Set when what images answer is not to be recorded."""
 
-_OF_IMAGES = "packageimage.load.numba_bridge"
+_OF_IMAGES = "packageimage.load.numba_library"
 # Numba compiles these for itself, in whoever calls them.
 _INNER = ("numba", "llvmlite")
 
