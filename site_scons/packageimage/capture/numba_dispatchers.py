@@ -14,7 +14,6 @@ from typing import Any
 from numba import njit
 from numba.core import compiler, dispatcher, types
 from numba.core.registry import CPUDispatcher
-from numba.core.types import Dispatcher
 from numba.experimental.jitclass import base as jitclass
 from numba.np.ufunc import dufunc, gufunc
 from numba.stencils.stencil import StencilFunc
@@ -183,7 +182,7 @@ class FunctionTable:
             bool(getattr(found, "_pkgimage_caches", False)),
             numba_bridge.dumps(declared) if declared else None,
             numba_bridge.dumps(found.locals) if found.locals else None,
-            (spec_of_type(Dispatcher(found)) or ("", ""))[1],
+            (spec_of_type(types.Dispatcher(found)) or ("", ""))[1],
         )
         return (
             function.__name__,
