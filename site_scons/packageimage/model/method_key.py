@@ -185,7 +185,7 @@ def _closed_name(function: types.FunctionType) -> str:
 
 def _plain_text(value: object) -> str:
     kind = type(value)
-    if value != value:
+    if isinstance(value, (float, complex)) and value != value:
         # All NaNs look alike, but their signs are compiled in.
         return f"{kind.__name__}:{short_digest(_bits(value))}"
     if kind not in _PLAIN_CONSTANTS:
