@@ -45,11 +45,24 @@ class Racer:
         with open(self.log, "a", encoding="ascii") as file:
             file.write(json.dumps(fields) + "\n")
 
+    def wait_for_a_load(self) -> None:
+        """Until a program has run from an image: on a busy machine the first edit might come
+        before that, and no build end before the race does."""
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            for log in self.log.parent.glob("run-*"):
+                rows = log.read_text(encoding="ascii").splitlines()
+                if any(json.loads(row)["loaded"] for row in rows if row.endswith("}")):
+                    return
+            time.sleep(0.05)
+        raise AssertionError("no program ran from the image that was there at the start")
+
     # -- roles ---------------------------------------------------------------------------------
 
     def edit(self) -> None:
         """A new version every few seconds, of one module or of both."""
         version = max(edited_package.versions(self.source))
+        self.wait_for_a_load()
         for _ in self.turns():
             time.sleep(self.random.uniform(1.5, 4.0))
             version += 1
@@ -115,6 +128,7 @@ class Racer:
 
     def collect(self) -> None:
         """Remove all images, as if they had not been used for days."""
+        self.wait_for_a_load()
         for _ in self.turns():
             time.sleep(self.random.uniform(0.5, 3.0))
             later = time.time() + 3 * 86_400

@@ -65,7 +65,7 @@ def check(folder: Path, seen: dict[str, list[dict]]) -> None:
     assert build_ids
     assert len(build_ids) <= states
     assert {len(ids) for ids in build_ids.values()} == {1}
-    assert seen["run"]
+    assert any(row["loaded"] for row in seen["run"])
     # Nothing is left but what belongs there; the last build is right.
     build_once(folder)
     found = run_restored(folder, folder / "depot", folder / "program.py", folder / "src")
@@ -85,6 +85,4 @@ def test_32_processes_for_a_minute(tmp_path):
     roles = {"edit": 1, "build": 8, "run": 18, "collect": 2, "look": 3}
     seen = race(tmp_path, roles, 60)
     check(tmp_path, seen)
-    # On a busy machine a build takes longer than the short race, which edits at its start.
-    assert any(row["loaded"] for row in seen["run"])
     assert any(row["removed"] for row in seen["collect"])
