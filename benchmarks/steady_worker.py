@@ -35,10 +35,7 @@ def main():
     report["compiled"] = sorted(compiled)
     report["passes"] = len(passes)
     if arguments.image:
-        report["targets"] = {
-            name: candidate.sidecar.header.targets[candidate.selection.index].spec
-            for name, candidate in sorted(session.loaded.items())
-        }
+        report["targets"] = {name: opening.spec for name, opening in sorted(session.loaded.items())}
         report["rejections"] = [str(rejection) for rejection in packageimage.rejections()]
     with open(arguments.report, "wb") as file:
         pickle.dump(report, file)

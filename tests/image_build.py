@@ -32,7 +32,7 @@ finally:
         "compiled": [str(e.data["dispatcher"]) for _, e in compiled.buffer if e.is_start],
         "passes": len(passes.buffer) // 2,
         "loaded": sorted(session.loaded),
-        "targets": {n: c.selection.rows[c.selection.index].spec for n, c in session.loaded.items()},
+        "targets": {n: o.spec for n, o in session.loaded.items()},
         "rejections": [[r.kind.value, str(r)] for r in session.rejections],
         "misses": session.misses,
     }

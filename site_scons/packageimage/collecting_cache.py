@@ -18,8 +18,8 @@ from packageimage.model.errors import PackageImageError
 
 BUILDS = "build"
 BUILD_LOCK = ".lock"
-# Of `remembered`, `load.seen` and `use_log`.
-MEMOS = ("answers", "seen", "uses")
+# Of `remembered`, `load.seen`, `use_log` and `load.verdicts`.
+MEMOS = ("answers", "seen", "uses", "verdicts")
 
 
 @dataclass

@@ -23,15 +23,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from packageimage.model.base_image import BaseImage
 from packageimage.model.digest import sha256
 from packageimage.model.errors import PackageImageError
-from packageimage.model.flags import CacheFlags
-from packageimage.model.platform import Platform
+from packageimage.user_cache import user_cache_folder
+
+if TYPE_CHECKING:
+    from packageimage.model.base_image import BaseImage
+    from packageimage.model.flags import CacheFlags
+    from packageimage.model.platform import Platform
 
 HEADER_SUFFIX = ".pki"
 SIGNATURE_SUFFIX = ".sig"
@@ -39,34 +42,6 @@ BESIDE = "__pkgimage__"
 DEPOT_VARIABLE = "PKGIMAGE_DEPOT_PATH"
 
 _ID_DIGITS = 16
-
-
-def user_cache_folder(environ: Mapping[str, str], sys_platform: str = sys.platform) -> Path:
-    """The folder of this project in the user's cache.
-
-    XDG_CACHE_HOME (only where it is absolute, as the XDG Base Directory Specification has it) or
-    ~/.cache; ~/Library/Caches on macOS; %LOCALAPPDATA% on Windows. So has platformdirs it, which
-    takes longer to import than an image to load. (Its newer releases take XDG_CACHE_HOME on macOS
-    as well; that would lose the images that are there.) PackageImageError where there is no home
-    folder.
-    """
-    if sys_platform == "win32" and environ.get("LOCALAPPDATA"):
-        return Path(environ["LOCALAPPDATA"], "pkgimage")
-    if sys_platform not in ("win32", "darwin"):
-        cache = environ.get("XDG_CACHE_HOME", "")
-        if os.path.isabs(cache):
-            return Path(cache, "pkgimage")
-    home = environ.get("USERPROFILE" if sys_platform == "win32" else "HOME")
-    home = home or os.path.expanduser("~")
-    if not os.path.isabs(home):
-        raise PackageImageError(
-            f"expected a home folder for the cache, found none; set {DEPOT_VARIABLE}"
-        )
-    if sys_platform == "win32":
-        return Path(home, "AppData", "Local", "pkgimage")
-    if sys_platform == "darwin":
-        return Path(home, "Library", "Caches", "pkgimage")
-    return Path(home, ".cache", "pkgimage")
 
 
 def depot_path(environ: Mapping[str, str]) -> tuple[Path, ...]:

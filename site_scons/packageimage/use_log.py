@@ -18,9 +18,7 @@ import os
 import time
 from collections.abc import Mapping
 
-from .depot import user_cache_folder
-from .model.digest import sha256
-from .model.errors import PackageImageError
+from .user_cache import cache_file
 
 _FOLDER = "uses"
 _PRECISION = 3600.0  # seconds
@@ -65,13 +63,7 @@ def forget(header: str | os.PathLike[str], environ: Mapping[str, str]) -> None:
 
 
 def _file(header: str | os.PathLike[str], environ: Mapping[str, str]) -> str | None:
-    try:
-        folder = user_cache_folder(environ)
-    except PackageImageError:
-        return None
-    path = os.path.abspath(header)
-    name = sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return os.path.join(folder, _FOLDER, name)
+    return cache_file(_FOLDER, os.path.abspath(header), environ)
 
 
 def _time_of(file: str) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from errno import EFBIG, EINVAL
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..model.flags import CacheFlags, flags_mismatch
 from ..model.header import Header, HeaderError, Include, Require, Sidecar, decode_sidecar
 from ..model.record import Record
 from ..model.rejection import Rejection, RejectionKind
+from .installed import import_place
 from .seen import READ_ALL, Seen
 from .trust import Guard, Refusal, owners_of
 
@@ -279,15 +279,5 @@ def damage(
 
 def import_root(package: str) -> Path | None:
     """The folder that holds a top-level package, found as an import would find it."""
-    module = sys.modules.get(package)
-    spec = getattr(module, "__spec__", None)
-    if spec is None:
-        from importlib.machinery import PathFinder
-
-        spec = PathFinder.find_spec(package)
-    if spec is None:
-        return None
-    locations = list(spec.submodule_search_locations or ())
-    if locations:
-        return Path(locations[0]).resolve().parent
-    return Path(spec.origin).resolve().parent if spec.has_location and spec.origin else None
+    place = import_place(package)
+    return None if place is None else Path(place).resolve().parent

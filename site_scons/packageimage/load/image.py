@@ -10,11 +10,10 @@ import marshal
 import struct
 import sys
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from types import CellType
 from typing import Any
 
-from ..model.header import Header
+from .verdicts import Opening
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 2
@@ -90,29 +89,29 @@ class ImageError(Exception):
 class Image:
     """An image in this process. Never closed: native code may be on any stack."""
 
-    def __init__(self, path: Path, header: Header, encoded_header: bytes, target: int) -> None:
-        """Open the library at `path`. Raises ImageError or OSError; nothing has run then."""
-        self.path = path
-        self.package = header.package
-        self.slot_names = header.slots
-        self.header = header
-        self.target = target
-        self.library = ctypes.CDLL(str(path))
+    def __init__(self, opening: Opening) -> None:
+        """Open a library. Raises ImageError or OSError; nothing has run then."""
+        self.path = opening.path
+        self.package = opening.package
+        self.slot_names = opening.slots
+        self.target = opening.target
+        self.library = ctypes.CDLL(opening.path)
         try:
             table = _Table.in_dll(self.library, "pkgimage")
         except ValueError:
             raise ImageError("it exports no symbol 'pkgimage'") from None
         if (table.magic, table.version) != (_MAGIC, _VERSION):
             raise ImageError(f"its table has format {table.version}, expected {_VERSION}")
-        if ctypes.string_at(table.header, table.header_size) != encoded_header:
+        encoded = opening.encoded
+        if encoded is not None and encoded != ctypes.string_at(table.header, table.header_size):
             raise ImageError("the header inside it is not the one beside it")
-        if (table.n_slots, table.n_targets) != (len(header.slots), len(header.targets)):
+        if (table.n_slots, table.n_targets) != (len(opening.slots), opening.n_targets):
             raise ImageError("its table and its header disagree")
         self._table = table
         slots = (ctypes.c_void_p * table.n_slots).from_address(table.slots or 0)
         self.slots = slots
-        self.slot_index = {name: index for index, name in enumerate(header.slots)}
-        self._entries = self._entry_tables(table, header, target)
+        self.slot_index = {name: index for index, name in enumerate(opening.slots)}
+        self._entries = self._entry_tables(table, opening)
         self._data: memoryview | None = None
         self._methods_data = memoryview(b"")
         self._blobs_start = 0
@@ -154,15 +153,15 @@ class Image:
         return self._data
 
     @staticmethod
-    def _entry_tables(table: _Table, header: Header, target: int) -> list[Any]:
-        if not header.partitions:
+    def _entry_tables(table: _Table, opening: Opening) -> list[Any]:
+        if not opening.partitions:
             return []
         count = table.n_targets * table.n_partitions
         tables = (ctypes.c_void_p * count).from_address(table.entries)
-        first = target * table.n_partitions
+        first = opening.target * table.n_partitions
         return [
             (ctypes.c_void_p * max(length, 1)).from_address(tables[first + partition])
-            for partition, length in enumerate(header.partitions)
+            for partition, length in enumerate(opening.partitions)
         ]
 
     def entry(self, partition: int, position: int) -> int:

@@ -1,4 +1,5 @@
-"""The versions of Numba, llvmlite and NumPy that an import would bring, without importing them.
+"""What an import would bring, without importing it: where packages are, and the versions of Numba,
+llvmlite and NumPy.
 
 Importing Numba takes 140 ms, and a process whose images have all it calls does without it. So
 the version is read where the package itself reads it. Only the forms that their releases have are
@@ -11,9 +12,11 @@ import os
 import sys
 from collections.abc import Callable
 from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING
 
-from ..model.base_image import BaseImage
-from ..model.json_text import loads
+if TYPE_CHECKING:
+    from ..model.base_image import BaseImage
+
 
 _LARGEST = 1 << 14  # bytes; a release's file has 600
 
@@ -24,6 +27,8 @@ def base_image() -> BaseImage:
     ModuleNotFoundError for what is not installed, and what its import raises for what has to be
     imported.
     """
+    from ..model.base_image import BaseImage
+
     return BaseImage(
         python_abi=sys.implementation.cache_tag or "",
         numba=version("numba"),
@@ -45,22 +50,45 @@ def version(package: str) -> str:
 
 def _written(package: str) -> str | None:
     """The version in the files of the package that an import would find, or None."""
+    file = version_file(package)
+    return None if file is None else version_in(package, file)
+
+
+def version_file(package: str) -> str | None:
+    """The file with the version of numba, llvmlite or numpy that an import would find, or None."""
     spec = PathFinder.find_spec(package)
     if spec is None or not spec.has_location or not spec.submodule_search_locations:
         return None
-    name, form = _FORMS[package]
+    return os.path.join(spec.submodule_search_locations[0], _FORMS[package][0])
+
+
+def version_in(package: str, path: str) -> str | None:
+    """The version in such a file, None where it has not the form that releases have."""
     try:
-        with open(os.path.join(spec.submodule_search_locations[0], name), "rb") as file:
+        with open(path, "rb") as file:
             text = file.read(_LARGEST + 1)
     except OSError:  # in an archive, or without sources
         return None
     if len(text) > _LARGEST:
         return None
     try:
-        found = form(_statements(text.decode("utf-8")))
+        found = _FORMS[package][1](_statements(text.decode("utf-8")))
     except ValueError:
         return None
     return found if found and _is_plain(found) else None
+
+
+def import_place(package: str) -> str | None:
+    """Where an import finds a top-level package: its first folder, or the file of a module."""
+    spec = getattr(sys.modules.get(package), "__spec__", None)
+    if spec is None:
+        spec = PathFinder.find_spec(package)
+    if spec is None:
+        return None
+    locations = list(spec.submodule_search_locations or ())
+    if locations:
+        return str(locations[0])
+    return spec.origin if spec.has_location else None
 
 
 def _statements(text: str) -> list[str]:
@@ -75,6 +103,8 @@ def in_numba(lines: list[str]) -> str | None:
     code = ["def get_versions():", "    return json.loads(version_json)"]
     if lines[:2] != ["import json", start] or lines[-3:] != [end, *code]:
         return None
+    from ..model.json_text import loads
+
     fields = loads("".join(lines[2:-3]))
     found = fields.get("version") if isinstance(fields, dict) else None
     return found if isinstance(found, str) else None

@@ -23,6 +23,11 @@ def name() -> str:
     return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 
 
+def home() -> str:
+    """The real path of this user's home folder."""
+    return os.path.realpath(os.path.expanduser("~"))
+
+
 def boot_id(sys_platform: str = sys.platform) -> str:
     """What tells this run of the machine from those before it; nothing where no system says so."""
     if sys_platform == "linux":

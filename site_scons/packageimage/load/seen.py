@@ -30,23 +30,13 @@ import time
 from collections.abc import Callable, Mapping
 from errno import EINVAL
 
-from ..model.errors import PackageImageError
+from ..model.flags import always_verifies
 from . import machine, memo
+from .identity import file_identity, is_old_enough
 
 _KIND = "seen"
 _FORMAT = 1
-_YOUNG_NS = 2_000_000_000
 _SHA256_DIGITS = 64
-
-
-def always_verifies(environ: Mapping[str, str]) -> bool:
-    """Whether PKGIMAGE_VERIFY asks for no memo. PackageImageError for what it can't be."""
-    value = environ.get("PKGIMAGE_VERIFY", "").strip().lower()
-    if value not in ("", "once", "always"):
-        raise PackageImageError(
-            f"PKGIMAGE_VERIFY must be once or always, found {value!r}; correct or unset it"
-        )
-    return value == "always"
 
 
 class Seen:
@@ -79,7 +69,7 @@ class Seen:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(EINVAL, "not a file", path)
-        if self._known.get(path) == [*_identity(found), sha256] and found.st_size == size:
+        if self._known.get(path) == [*file_identity(found), sha256] and found.st_size == size:
             self._asked.add(path)
             return size, sha256
         now = self._clock()
@@ -92,12 +82,18 @@ class Seen:
 
             digest = file_digest(file, "sha256").hexdigest()
             after = os.fstat(file.fileno())
-        stays = _identity(before) == _identity(after)
-        if self._file is not None and stays and now - _last_change(after) > _YOUNG_NS:
-            self._known[path] = [*_identity(after), digest]
+        identity = file_identity(after)
+        stays = file_identity(before) == identity
+        if self._file is not None and stays and is_old_enough(identity, now):
+            self._known[path] = [*identity, digest]
             self._asked.add(path)
             self._changed = True
         return after.st_size, digest
+
+    def known(self, path: str, sha256: str) -> list[int | str] | None:
+        """The identity with which a file had that content, None where none is remembered."""
+        row = self._known.get(path)
+        return row[:-1] if row is not None and row[-1] == sha256 else None
 
     def save(self) -> None:
         """Keep what was found out, for other processes; nothing when that was nothing."""
@@ -126,17 +122,9 @@ def seen_of(subject: str, environ: Mapping[str, str]) -> Seen:
     return Seen(file, subject, machine.boot_id())
 
 
-def _identity(found: os.stat_result) -> list[int | str]:
-    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
-
-
-def _last_change(found: os.stat_result) -> int:
-    return max(found.st_mtime_ns, found.st_ctime_ns)
-
-
 def _is_still(path: str, row: list[int | str]) -> bool:
     try:
-        return _identity(os.stat(path)) == row[:-1]
+        return file_identity(os.stat(path)) == row[:-1]
     except (OSError, ValueError):
         return False
 

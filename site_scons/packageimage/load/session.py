@@ -5,29 +5,30 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..depot import search_path
 from ..model.errors import PackageImageError
-from ..model.flags import CacheFlags, Mode, flags_from_environment, parse_mode
-from ..model.platform import host_platform
-from ..model.rejection import Rejection, RejectionKind
+from ..model.flags import CacheFlags, Mode, always_verifies, flags_from_environment, parse_mode
 from ..use_log import note_use
 from . import loader, log
 from .pause import garbage_collection_paused
-from .seen import always_verifies
 from .slots import UnboundSlot
-from .trust import Guard
+from .verdicts import Opening, Verdict, opening_of
 
 if TYPE_CHECKING:
+    from ..model.rejection import Rejection
     from .check import Candidate
     from .check import Session as CheckSession
     from .image import Image
+    from .seen import Seen
+    from .trust import Guard
 
 HEADER_SUFFIX = ".pki"
+_TRUST_SETTINGS = ("PKGIMAGE_TRUST", "PKGIMAGE_TRUSTED_KEYS")
 _BASE_MODULES = ("numba", "llvmlite", "numpy")
 
 
@@ -50,12 +51,15 @@ class Session:
         self.flags: CacheFlags = flags_from_environment(environ)
         self.forced_target = environ.get("PKGIMAGE_CPU") or None
         self.depots = tuple(search_path(environ, sys.path) if depots is None else depots)
-        self._guard = Guard.of(environ)
+        self._guard: Guard | None = None
+        if any(environ.get(name) for name in _TRUST_SETTINGS):
+            self._guard_of_session()  # which says what it does not understand
         log.note("depots", path=os.pathsep.join(map(str, self.depots)))
-        self.loaded: dict[str, Candidate] = {}
+        self.loaded: dict[str, Opening] = {}
         self.rejections: list[Rejection] = []
         self.misses: list[tuple[str, str]] = []
         self._seen: set[str] = set()
+        self._seen_files: Seen | None = None  # what was asked for the last verdicts
         self._images = _headers_by_package(self.depots)
         self._bridge: Any = None
         self._check_session: CheckSession | None = None
@@ -105,11 +109,14 @@ class Session:
             return
         rejections: list[Rejection] = []
         with garbage_collection_paused():
+            if self._load_remembered(package):
+                return
             for candidate in self._fitting(package, rejections):
-                rejection = self._open(package, candidate)
+                opening = opening_of(candidate)
+                rejection = self._open(package, opening)
                 if rejection is None:
-                    self.loaded[package] = candidate
-                    self._is_used(package, candidate)
+                    self._is_used(package, opening)
+                    self._remember(package, candidate)
                     break
                 rejections.append(rejection)
         self.rejections += rejections
@@ -122,15 +129,33 @@ class Session:
         if package not in self.loaded and rejections:
             self._refuse(max(rejections, key=lambda rejection: rejection.kind.order))
 
-    def _is_used(self, package: str, candidate: Candidate) -> None:
-        note_use(str(candidate.path).partition(".pkgimage")[0] + HEADER_SUFFIX, self._environ)
+    def _load_remembered(self, package: str) -> bool:
+        """Whether the package's image was loaded as an earlier process has found it."""
+        headers = self._images.get(package, ())
+        if len(headers) != 1:
+            return False
+        verdict = Verdict(headers[0], self._environ)
+        opening = verdict.recall()
+        if opening is None or self._open(package, opening, verdict.still) is not None:
+            return False  # or the checks find out why not
+        self._is_used(package, opening)
+        return True
+
+    def _remember(self, package: str, candidate: Candidate) -> None:
+        headers = self._images[package]
+        if len(headers) == 1 and self._seen_files is not None:
+            verdict = Verdict(headers[0], self._environ)
+            verdict.remember(candidate, self._guard_of_session(), self._seen_files)
+
+    def _is_used(self, package: str, opening: Opening) -> None:
+        self.loaded[package] = opening
+        note_use(opening.path.partition(".pkgimage")[0] + HEADER_SUFFIX, self._environ)
         if log.enabled:
-            chosen = candidate.selection
-            target = "" if chosen.index is None else chosen.rows[chosen.index].spec
-            log.note("loaded", package=package, image=candidate.path, target=target)
+            log.note("loaded", package=package, image=opening.path, target=opening.spec)
 
     def examine(self, package: str) -> list[Candidate | Rejection]:
         """The verdict on every image of a package on the depot path; opens none."""
+        from ..model.rejection import Rejection, RejectionKind
         from . import check
         from .seen import seen_of
 
@@ -148,7 +173,7 @@ class Session:
         except PackageImageError as error:  # a platform for which there are no images
             kind = RejectionKind.PLATFORM
             return [Rejection(kind, package, str(h), found=str(error)) for h in headers]
-        seen = seen_of(os.path.dirname(headers[0]), self._environ)
+        seen = self._seen_files = seen_of(os.path.dirname(headers[0]), self._environ)
         verdicts = [
             check.examine(
                 header,
@@ -164,6 +189,8 @@ class Session:
         return verdicts
 
     def _fitting(self, package: str, rejections: list[Rejection]) -> list[Candidate]:
+        from ..model.rejection import Rejection
+
         fitting = []
         for verdict in self.examine(package):
             if isinstance(verdict, Rejection):
@@ -173,8 +200,17 @@ class Session:
         # sorted() is stable: of equals, the one in the earlier depot comes first.
         return sorted(fitting, key=lambda candidate: candidate.rank, reverse=True)
 
+    def _guard_of_session(self) -> Guard:
+        """Raises PackageImageError for a setting that can't be understood."""
+        if self._guard is None:
+            from .trust import Guard
+
+            self._guard = Guard.of(self._environ)
+        return self._guard
+
     def _session(self) -> CheckSession:
         if self._check_session is None:
+            from ..model.platform import host_platform
             from . import check, installed
             from .host import host_cpu
 
@@ -185,30 +221,34 @@ class Session:
                 flags=self.flags,
                 host=host_cpu(platform.arch),
                 forced_target=self.forced_target,
-                guard=self._guard,
+                guard=self._guard_of_session(),
             )
         return self._check_session
 
-    def _open(self, package: str, candidate: Candidate) -> Rejection | None:
+    def _open(
+        self, package: str, opening: Opening, is_right: Callable[[], bool] = lambda: True
+    ) -> Rejection | None:
+        """Open an image and use it. `is_right`: whether it was the right one that was opened."""
         from .image import Image, ImageError
 
-        def rejection(kind: RejectionKind, expected: str, found: object) -> Rejection:
-            return Rejection(kind, package, str(candidate.path), expected, str(found))
+        def rejection(kind: str, expected: str, found: object) -> Rejection:
+            from ..model.rejection import Rejection, RejectionKind
 
-        header = candidate.sidecar.header
+            return Rejection(RejectionKind(kind), package, opening.path, expected, str(found))
+
         try:
-            image = Image(
-                candidate.path, header, candidate.sidecar.encoded, candidate.selection.index or 0
-            )
+            image = Image(opening)
+            if not is_right():
+                raise ImageError("another one has taken its place")
         except (OSError, ImageError, ValueError) as error:
-            return rejection(RejectionKind.LOAD, "an image that can be opened", error)
+            return rejection("load", "an image that can be opened", error)
         try:
             if not self._restore(image):
                 self._attach(image)
         except ImageError as error:
-            return rejection(RejectionKind.LOAD, "data and methods of a known format", error)
+            return rejection("load", "data and methods of a known format", error)
         except UnboundSlot as error:
-            return rejection(RejectionKind.SLOT, "names that this process offers", error)
+            return rejection("slot", "names that this process offers", error)
         return None
 
     def _restore(self, image: Image) -> bool:
@@ -248,9 +288,12 @@ class Session:
             try:
                 self._attach(image)
             except UnboundSlot as error:  # Numba offers less than its extension modules do
+                from ..model.rejection import Rejection, RejectionKind
+
                 kind, expected = RejectionKind.SLOT, "names that this process offers"
-                path = str(image.path)
-                self.rejections.append(Rejection(kind, image.package, path, expected, str(error)))
+                self.rejections.append(
+                    Rejection(kind, image.package, image.path, expected, str(error))
+                )
 
     def ran_from_source(self, module: str, reason: str) -> None:
         """A module that could have been restored was not."""

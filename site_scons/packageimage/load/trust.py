@@ -32,6 +32,7 @@ from ..depot import SIGNATURE_SUFFIX
 from ..model.errors import PackageImageError, one_line
 from ..model.record import Record
 from ..model.rejection import RejectionKind
+from . import machine
 
 TRUST_VARIABLE = "PKGIMAGE_TRUST"
 KEYS_VARIABLE = "PKGIMAGE_TRUSTED_KEYS"
@@ -227,6 +228,29 @@ class Guard:
             )  # fmt: skip
         return Refusal(RejectionKind.SIGNATURE, expected, problem, advice) if problem else None
 
+    def plain_places(
+        self, *files: str | os.PathLike[str]
+    ) -> tuple[tuple[str, int, int, int], ...] | None:
+        """What `before_reading` looks at of files that it has nothing against: paths, with owner,
+        group and mode of each. None where it looks at more, or where more is set than that.
+        """
+        if self._trusted != () or self.keys or sys.platform == "win32":
+            return None
+        found: dict[str, tuple[str, int, int, int]] = {}
+        for file in files:
+            folder, name = os.path.split(os.path.abspath(file))
+            path, above = os.path.join(os.path.realpath(folder), name), os.path.realpath(folder)
+            while path not in found:
+                at = os.lstat(path)
+                place = Place(path, at.st_uid, at.st_gid, at.st_mode)
+                if _needs_more_than_its_mode(place) or judge(place, Reader(os.geteuid())):
+                    return None
+                found[path] = (path, place.owner, place.group, place.mode)
+                if path == machine.home():
+                    break
+                path, above = above, os.path.dirname(above)
+        return tuple(found.values())
+
     def _problem(self, path: str, owners: frozenset[int]) -> str:
         folder, name = os.path.split(path)
         real = self._real.get(folder)
@@ -253,7 +277,7 @@ class Guard:
         if known is None:
             known = self._place_problem(folder, owners)
             above = os.path.dirname(folder)
-            if not known and above != folder and folder != _home():
+            if not known and above != folder and folder != machine.home():
                 known = self._folder_problem(above, owners)
             self._folders[(folder, owners)] = known
         return known
@@ -291,6 +315,12 @@ class Guard:
             raise ValueError(f"{refusal.expected} are needed, found {refusal.found}")
         with open(path, "rb") as file:
             return file.read(_LARGEST_KEYS)
+
+
+def _needs_more_than_its_mode(place: Place) -> bool:
+    """Whether a group may write, whose members decide then."""
+    sticky = place.is_folder and place.mode & stat.S_ISVTX
+    return bool(place.mode & stat.S_IWGRP) and not sticky
 
 
 def owners_of(folder: str | os.PathLike[str] | None) -> frozenset[int]:
@@ -347,10 +377,6 @@ def _has_access_list(path: str) -> bool:
         return bool(os.getxattr(path, "system.posix_acl_access"))
     except OSError:
         return False
-
-
-def _home() -> str:
-    return os.path.realpath(os.path.expanduser("~"))
 
 
 def _user_name(uid: int) -> str:

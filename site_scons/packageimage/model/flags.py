@@ -137,6 +137,16 @@ def switch(environ: Mapping[str, str], name: str) -> bool | None:
         ) from None
 
 
+def always_verifies(environ: Mapping[str, str]) -> bool:
+    """Whether PKGIMAGE_VERIFY asks for no memo. PackageImageError for what it can't be."""
+    value = environ.get("PKGIMAGE_VERIFY", "").strip().lower()
+    if value not in ("", "once", "always"):
+        raise PackageImageError(
+            f"PKGIMAGE_VERIFY must be once or always, found {value!r}; correct or unset it"
+        )
+    return value == "always"
+
+
 def flags_mismatch(image: CacheFlags, requested: CacheFlags) -> str | None:
     """Why an image built with `image` does not serve a session that asks for `requested`.
 

@@ -1,0 +1,255 @@
+"""Which image an earlier process of this user has opened, so that the checks are not made again.
+
+A verdict is remembered with all that it came from: the settings of this process, its CPU and the
+run of the machine, the files that were read (header, library, sources, versions of Numba, llvmlite
+and NumPy, and the rules themselves), where imports find the packages, and who can write to the
+image and the folders above it. Where any of that is not as it was, `check` has the word: it alone
+rejects, and says why. Comparing takes a tenth of what the checks take, half of which is the import
+of the modules that make them.
+
+What it promises, and what it does not see, is as in `seen`, by whose rules files count as what they
+were. Remembered is only what is plain: one image of the package, which requires no other, on
+another system than Windows, trusted because of owners and modes alone (no group may write, no link
+is followed, PKGIMAGE_TRUST and PKGIMAGE_TRUSTED_KEYS are not set).
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..user_cache import cache_file, read_own, replace_own
+from . import machine
+from .identity import file_identity, is_old_enough
+from .installed import import_place, version_file, version_in
+
+if TYPE_CHECKING:
+    from .check import Candidate
+    from .seen import Seen
+    from .trust import Guard
+
+_KIND = "verdicts"
+_BASE = ("numba", "llvmlite", "numpy")
+_FORMAT = 1
+_LARGEST = 1 << 24  # bytes; that of 1,000 functions has 150 kB
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# The sources that decide whether an image fits, and how it is opened.
+_RULES = (
+    "load/check.py", "load/image.py", "load/installed.py", "load/seen.py", "load/trust.py",
+    "load/verdicts.py", "model/base_image.py", "model/cpu_selection.py", "model/flags.py",
+    "model/header.py", "model/platform.py",
+)  # fmt: skip
+
+# Of whose settings all decide it but those below.
+_SETTINGS = ("PKGIMAGE", "NUMBA_")
+_HARMLESS = ("PKGIMAGE", "PKGIMAGE_DEPOT_PATH", "PKGIMAGE_LOG", "PKGIMAGE_RESTORE")
+
+
+class Opening:
+    """What opening an image takes.
+
+    target: its CPU target's number; spec: and what was asked for it, "" without native code.
+    partitions: how many entries each has. encoded: the header's bytes, None where the library is
+    known to have them.
+    """
+
+    __slots__ = (
+        "encoded", "n_targets", "package", "partitions", "path", "slots", "spec", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self, path: str, package: str, slots: tuple[str, ...], partitions: tuple[int, ...],
+        n_targets: int, target: int, spec: str, encoded: bytes | None = None,
+    ) -> None:  # fmt: skip
+        self.path = path
+        self.package = package
+        self.slots = slots
+        self.partitions = partitions
+        self.n_targets = n_targets
+        self.target = target
+        self.spec = spec
+        self.encoded = encoded
+
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """What is remembered of it."""
+        return (
+            self.path, self.package, self.slots, self.partitions, self.n_targets, self.target,
+            self.spec,
+        )  # fmt: skip
+
+
+def opening_of(candidate: Candidate) -> Opening:
+    """Of an image that all checks were made of."""
+    header, chosen = candidate.sidecar.header, candidate.selection
+    return Opening(
+        str(candidate.path), header.package, header.slots, header.partitions, len(header.targets),
+        chosen.index or 0, "" if chosen.index is None else chosen.rows[chosen.index].spec,
+        candidate.sidecar.encoded,
+    )  # fmt: skip
+
+
+class Verdict:
+    """What is known of one package's image."""
+
+    def __init__(self, header: str | os.PathLike[str], environ: Mapping[str, str]) -> None:
+        """header: of the only image of its package on the depot path."""
+        self._header = os.path.abspath(header)
+        self._environ = environ
+        self._library: tuple[Any, ...] = ()
+        self._file: str | None = None
+        if sys.platform != "win32":
+            # Machines that share a home folder keep theirs apart: each has its own runs.
+            self._file = cache_file(_KIND, self._header, environ, spread=machine.name() or "?")
+
+    def recall(self) -> Opening | None:
+        """The image to open; None where checks have to be made."""
+        data = None if self._file is None else read_own(self._file, _LARGEST)
+        if data is None:
+            return None
+        try:
+            whole, found, row = marshal.loads(data)
+            if whole != self._whole() or not self._is_as_found(*found):
+                return None
+            self._library = found[1][0]
+            return Opening(*row)
+        except (EOFError, ValueError, TypeError, IndexError, OSError):
+            return None  # damaged, or a file is gone
+
+    def still(self) -> bool:
+        """Whether the library that was opened is the one that was recalled."""
+        path, *identity = self._library
+        try:
+            return file_identity(os.stat(path)) == identity
+        except OSError:
+            return False
+
+    def remember(self, candidate: Candidate, guard: Guard, seen: Seen) -> None:
+        """Keep what all checks have found of this image, where it is plain."""
+        if self._file is None:
+            return
+        try:
+            whole = self._whole()
+            found = None if None in whole else self._found(candidate, guard, seen)
+        except (OSError, ValueError):
+            return  # something has gone meanwhile
+        if found is not None:
+            data = marshal.dumps((whole, found, opening_of(candidate).row))
+            replace_own(self._file, lambda: data, sync=True)  # one that is torn would be believed
+
+    # -- what it comes from --------------------------------------------------------------------
+
+    def _whole(self) -> tuple[Any, ...]:
+        """What is asked of the process. None in it: of a CPU that only LLVM can tell from others.
+
+        As `model.platform.host_platform` and `load.host` have it.
+        """
+        settings = [
+            (name, value)
+            for name, value in self._environ.items()
+            if name.startswith(_SETTINGS) and name not in _HARMLESS
+        ]
+        arch = os.uname().machine
+        cpu = machine.cpu_identity("aarch64" if arch == "arm64" else arch)
+        return (
+            _FORMAT, self._header, sys.version, sys.platform, arch, cpu, machine.boot_id(),
+            os.geteuid(), machine.home(), tuple(sorted(settings)),
+        )  # fmt: skip
+
+    @staticmethod
+    def _is_as_found(
+        preferences: tuple[tuple[str, str], ...],
+        files: tuple[tuple[Any, ...], ...],
+        roots: tuple[tuple[str, str], ...],
+        versions: tuple[tuple[str, str, str], ...],
+        folder: tuple[str, str],
+        places: tuple[tuple[Any, ...], ...],
+    ) -> bool:
+        """See `_found`."""
+        return (
+            all(os.environ.get(name, "") == value for name, value in preferences)
+            and all(file_identity(os.stat(path)) == identity for path, *identity in files)
+            and all(import_place(package) == place for package, place in roots)
+            and all(_is_version(*row) for row in versions)
+            and os.path.realpath(folder[0]) == folder[1]
+            and all(_place(path) == place for path, *place in places)
+        )
+
+    def _found(
+        self, candidate: Candidate, guard: Guard, seen: Seen
+    ) -> tuple[tuple[Any, ...], ...] | None:
+        """What the verdict on this image came from besides, None where that is not plain.
+
+        Preferences with their values; files with their identities, the library first;
+        packages with the places of their imports; versions; the image's folder with its real path;
+        places with owner, group and mode. Raises OSError and ValueError.
+        """
+        from ..model.header import encode_sidecar
+        from . import check
+
+        sidecar = candidate.sidecar
+        header = sidecar.header
+        image = os.path.abspath(candidate.path)
+        walked = guard.plain_places(self._header, image)
+        if header.requires or walked is None:
+            return None
+        whole = encode_sidecar(
+            sidecar.encoded, sidecar.image_size, sidecar.image_sha256, sidecar.includes
+        )
+        files: list[tuple[Any, ...]] = [(self._header, *file_identity(os.stat(self._header)))]
+        with open(self._header, "rb") as file:
+            if file.read() != whole:
+                return None
+        versions = []
+        for package in _BASE:
+            version, path = getattr(header.base, package), version_file(package)
+            if path is None:
+                return None
+            files.append((path, *file_identity(os.stat(path))))
+            if version_in(package, path) != version:
+                return None
+            versions.append((package, version, path))
+        if not all(is_old_enough(identity) for _, *identity in files):
+            return None
+        read = []
+        roots = {header.package: import_place(header.package)}
+        read.append((str(candidate.path), image, sidecar.image_sha256))
+        for include in sidecar.includes:
+            place = roots.setdefault(include.root, import_place(include.root)) or ""
+            # Where it was read, and the same by the links that lead there.
+            real = os.path.join(str(check.import_root(include.root)), include.path)
+            path = os.path.join(os.path.dirname(place), include.path)
+            read.append((real, path, include.sha256))
+        known = []
+        for real, path, sha256 in read:
+            identity = file_identity(os.stat(path))
+            if seen.known(real, sha256) != identity:
+                return None
+            known.append((path, *identity))
+        rules = [os.path.join(_PACKAGE, *name.split("/")) for name in _RULES]
+        files[:0] = known
+        files += [(path, *file_identity(os.stat(path))) for path in rules]
+        folder = os.path.dirname(self._header)
+        return (
+            header.preferences, tuple(files), tuple(roots.items()), tuple(versions),
+            (folder, os.path.realpath(folder)), walked,
+        )  # fmt: skip
+
+
+def _is_version(package: str, version: str, file: str) -> bool:
+    """As `installed.version` has it: of a module that is there, else what the file says."""
+    module = sys.modules.get(package, sys)
+    known = getattr(module, "__version__", None)
+    if known is not None or module is None:
+        return bool(known == version)
+    return version_file(package) == file
+
+
+def _place(path: str) -> list[int]:
+    """Owner, group and mode of what is there itself, be it a link."""
+    found = os.lstat(path)
+    return [found.st_uid, found.st_gid, found.st_mode]
