@@ -9,9 +9,10 @@ from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import (
     CHECK_BOUNDS,
     DEBUG_LEVELS,
+    MODES,
     OPT_LEVELS,
+    YES,
     CacheFlags,
-    Mode,
     flags_from_environment,
     flags_mismatch,
     parse_flags,
@@ -136,8 +137,8 @@ def test_wrong_values_are_bugs(wrong: dict[str, object]) -> None:
 
 
 def test_mode() -> None:
-    assert parse_mode(None) == parse_mode("") == Mode.YES
-    for mode in Mode:
-        assert parse_mode(mode.value) == parse_mode(f" {mode.value.upper()} ") == mode
+    assert parse_mode(None) == parse_mode("") == YES
+    for mode in MODES:
+        assert parse_mode(mode) == parse_mode(f" {mode.upper()} ") == mode
     with pytest.raises(PackageImageError, match="one of yes, no, existing, strict, found 'on'"):
         parse_mode("on")

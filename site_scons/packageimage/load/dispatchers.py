@@ -15,14 +15,16 @@ import sys
 from _thread import RLock  # `threading` takes 0.4 ms
 from collections.abc import Callable
 from types import FunctionType, MethodType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..model.type_spec import OMITTED, Undecided, select
 from . import lazy
 from .argument_types import spec_of
-from .image import Image
 from .numba_extensions import Extensions, OmittedArg, Unavailable, extensions, loaded
 from .objects import namespace_of
+
+if TYPE_CHECKING:
+    from .protocols import Package
 
 # Held while a dispatcher is given specialisations or Numba's class. Nothing is imported under it
 # but modules of Numba: a thread that waits for it may hold the import lock of any other module. Who
@@ -43,22 +45,6 @@ class CannotInstall(Exception):
 
 class NeedsNumba(Exception):
     """A specialisation has to be asked for through Numba, which answers from the image."""
-
-
-class Package(Protocol):
-    """Where the specialisations come from: `restored.RestoredPackage`.
-
-    waiting: dispatchers that will be Numba's own, with their parts of the image.
-    """
-
-    image: Image
-    waiting: list[tuple[Any, Function]]
-
-    @property
-    def report(self) -> Callable[[str, str], None]: ...
-    def install(
-        self, row: tuple[Any, ...], key: str, target: object, native: Extensions, name: str
-    ) -> Any: ...
 
 
 as_argument: dict[str, Any] = {}

@@ -6,16 +6,12 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .pause import garbage_collection_paused
 
-
-class Restoring(Protocol):
-    """What a loader asks: `session.Session`."""
-
-    def restored_package(self, name: str) -> Any: ...
-    def ran_from_source(self, module: str, reason: str) -> None: ...
+if TYPE_CHECKING:
+    from .protocols import Restoring
 
 
 class ImageLoader(SourceFileLoader):
@@ -31,9 +27,10 @@ class ImageLoader(SourceFileLoader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """importlib's protocol. A function may have been restored before its module is imported."""
-        from .objects import early_module
-
-        return early_module(spec.name) if spec.name == self.name else None
+        objects = sys.modules.get(f"{__package__}.objects")  # which would have restored it
+        if objects is None or spec.name != self.name:
+            return None
+        return objects.early_module(spec.name)  # type: ignore[no-any-return]
 
     def exec_module(self, module: ModuleType) -> None:
         """importlib's protocol. A module that is reloaded runs its source, which may be edited."""

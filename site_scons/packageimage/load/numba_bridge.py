@@ -18,7 +18,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -45,7 +45,6 @@ from numba.np.ufunc import ufuncbuilder
 from numba.np.ufunc.wrappers import _wrapper_info
 from numba.stencils.stencil import StencilFunc
 
-from ..model.base_image import BaseImage
 from ..model.flags import switch
 from ..model.method_key import (
     Unkeyable,
@@ -64,12 +63,18 @@ from . import log, process, slots
 from .argument_types import spec_of
 from .constants import loads
 from .image import note_answer
-from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary, MethodSource
+from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
 from .numba_overloads import Overloads, compiler_lock
+
+if TYPE_CHECKING:
+    from ..model.base_image import BaseImage
+    from .protocols import MethodSource
 
 
 def base_image() -> BaseImage:
     """The base image of this process, from the versions of what is imported."""
+    from ..model.base_image import BaseImage
+
     return BaseImage(
         python_abi=sys.implementation.cache_tag or "",
         numba=numba.__version__,

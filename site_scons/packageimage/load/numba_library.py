@@ -5,8 +5,7 @@ Nothing is made of it until JIT code calls a method, or somebody inspects it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
 from numba.core import codegen, funcdesc, generators
@@ -14,33 +13,10 @@ from numba.core.registry import cpu_target
 
 from . import slots
 
+if TYPE_CHECKING:
+    from .protocols import MethodSource
+
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
-
-
-class MethodSource(Protocol):
-    """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
-
-    group: of methods that share a code library; all other indices are the source's own, and stand
-    in its rows. See `Image` for the rest.
-    """
-
-    package: str
-    slots: Any
-    globals_seen: dict[tuple[str, str, str], object]
-
-    @property
-    def slot_names(self) -> tuple[str, ...]: ...
-    @property
-    def slot_index(self) -> Mapping[str, int]: ...
-    @property
-    def methods(self) -> Mapping[str, Any]: ...
-    def row(self, key: str) -> dict[str, Any] | None: ...
-    def group(self, row: dict[str, Any]) -> Any: ...
-    def bitcode(self, group: Any) -> list[bytes]: ...
-    def blob(self, index: Any) -> bytes: ...
-    def entry(self, container: Any, position: Any) -> int: ...
-    def slot_addresses(self) -> Iterable[tuple[str, int]]: ...
-    def was_frozen(self, key: str, target: object) -> bool: ...
 
 
 class Found:

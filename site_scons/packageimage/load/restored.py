@@ -49,6 +49,7 @@ class RestoredPackage:
         self._closures: list[Function] = []  # functions whose closures are not noted yet
         self._heads: dict[str, list[Any]] = {}
         self._environments: dict[str, Any] = {}
+        self._plain: dict[int, Any] = {}  # environments without constants, by their namespaces
         self._same: dict[tuple[str, str, str], Any] = {}
         self._threads = False
         self._alive = (self,)  # for what every compiled function keeps alive
@@ -236,8 +237,14 @@ class RestoredPackage:
         elif module is not None and not _is_of_numba(module):
             # Only code in object mode looks at its globals, and Numba has none in its own modules.
             namespace = importlib.import_module(module).__dict__
-        environment = native.functions.Environment(namespace)
-        if constants is not None:
+        if constants is None:
+            # One for all functions of a namespace: code only reads it.
+            environment = self._plain.get(id(namespace))
+            if environment is None:
+                environment = native.functions.Environment(namespace)
+                self._plain[id(namespace)] = environment  # which keeps the namespace
+        else:
+            environment = native.functions.Environment(namespace)
             environment.consts.extend(loads(constants))
         index = self.image.slot_index.get(slot)
         with self._lock:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..depot import search_path
 from ..model.errors import PackageImageError
-from ..model.flags import CacheFlags, Mode, always_verifies, flags_from_environment, parse_mode
+from ..model.flags import (
+    NO,
+    STRICT,
+    CacheFlags,
+    always_verifies,
+    flags_from_environment,
+    parse_mode,
+)
 from ..use_log import note_use
 from . import loader, log
 from .pause import garbage_collection_paused
@@ -105,7 +112,7 @@ class Session:
         In mode `strict` raises PackageImageError when there are images and none fits.
         """
         self._seen.add(package)
-        if self.mode is Mode.NO or not self.flags.native_code:
+        if self.mode == NO or not self.flags.native_code:
             return
         rejections: list[Rejection] = []
         with garbage_collection_paused():
@@ -298,7 +305,7 @@ class Session:
     def ran_from_source(self, module: str, reason: str) -> None:
         """A module that could have been restored was not."""
         log.note("ran from source", module=module, why=reason)
-        if self.mode is Mode.STRICT:
+        if self.mode == STRICT:
             raise PackageImageError(f"PKGIMAGE=strict: {module} was not restored: {reason}")
         warnings.warn(
             f"{module} was not restored: {reason}; its source runs",
@@ -310,11 +317,11 @@ class Session:
         log.note("missed", method=method, why=reason)
         if (method, reason) not in self.misses:  # a call asks twice: itself, then its compilation
             self.misses.append((method, reason))
-        if self.mode is Mode.STRICT:
+        if self.mode == STRICT:
             raise PackageImageError(f"{method}: {reason}: build the image again")
 
     def _refuse(self, rejection: Rejection) -> None:
-        if self.mode is Mode.STRICT:
+        if self.mode == STRICT:
             raise PackageImageError(f"PKGIMAGE=strict: {rejection}")
         warnings.warn(f"{rejection}; it runs through Numba", PackageImageWarning, stacklevel=2)
 
@@ -379,7 +386,7 @@ def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
         paths = None if depots is None else [Path(depot) for depot in depots]
         session = Session(os.environ, paths)
         _current = session
-        if session.mode is not Mode.NO:
+        if session.mode != NO:
             sys.meta_path.insert(0, session)
             for package in session._images:
                 if package in sys.modules:

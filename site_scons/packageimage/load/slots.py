@@ -11,7 +11,10 @@ from __future__ import annotations
 import builtins
 import ctypes
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .protocols import Slotted
 
 OBJECT = "pkgimage.obj."
 VALUE = "pkgimage.value."
@@ -34,15 +37,6 @@ _SPECIAL_OBJECTS = {"_Py_NoneStruct": None, "_Py_TrueStruct": True, "_Py_FalseSt
 
 class UnboundSlot(LookupError):
     """A name that this process does not offer."""
-
-
-class Slotted(Protocol):
-    """What has slots: their names in order, and the pointers, to be set by index."""
-
-    slots: Any
-
-    @property
-    def slot_names(self) -> tuple[str, ...]: ...
 
 
 def fill(image: Slotted, address_of: Callable[[str], int | None]) -> list[tuple[int, str]]:

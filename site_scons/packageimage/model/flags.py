@@ -6,7 +6,6 @@ exactly but the opt level, where an image may be better optimised than asked for
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 
 from packageimage.model.errors import PackageImageError
@@ -165,21 +164,18 @@ def flags_mismatch(image: CacheFlags, requested: CacheFlags) -> str | None:
     return "; ".join(reasons) or None
 
 
-class Mode(enum.Enum):
-    """What a session does with images, from the variable PKGIMAGE."""
+# What a session does with images, from the variable PKGIMAGE. No Enum, whose four members would
+# take longer to make than an image to open.
+YES = "yes"  # use images, build missing ones where the caller can
+NO = "no"  # as if there were no images
+EXISTING = "existing"  # use those that are there, build none
+STRICT = "strict"  # a rejection is an error
+MODES = (YES, NO, EXISTING, STRICT)
 
-    YES = "yes"  # use images, build missing ones where the caller can
-    NO = "no"  # as if there were no images
-    EXISTING = "existing"  # use those that are there, build none
-    STRICT = "strict"  # a rejection is an error
 
-
-def parse_mode(text: str | None) -> Mode:
-    """The value of PKGIMAGE; unset or empty is `Mode.YES`. PackageImageError for others."""
-    if text is None or not text.strip():
-        return Mode.YES
-    try:
-        return Mode(text.strip().lower())
-    except ValueError:
-        known = ", ".join(mode.value for mode in Mode)
-        raise PackageImageError(f"PKGIMAGE must be one of {known}, found {text!r}") from None
+def parse_mode(text: str | None) -> str:
+    """The value of PKGIMAGE, one of MODES; unset or empty is YES. PackageImageError for others."""
+    mode = (text or "").strip().lower() or YES
+    if mode not in MODES:
+        raise PackageImageError(f"PKGIMAGE must be one of {', '.join(MODES)}, found {text!r}")
+    return mode
