@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
@@ -34,6 +35,17 @@ class ImageLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """importlib's protocol. A module that is reloaded runs its source, which may be edited."""
+        thread = get_ident()
+        if thread in _with_room:
+            self._exec(module)
+            return
+        _with_room.add(thread)
+        try:
+            _call_with_room(self._exec, module)
+        finally:
+            _with_room.discard(thread)
+
+    def _exec(self, module: ModuleType) -> None:
         name = module.__name__
         package = self._session.restored_package(name) if name == self.name else None
         if package is not None and name not in package.values:
@@ -47,6 +59,24 @@ class ImageLoader(SourceFileLoader):
             else:
                 return
         super().exec_module(module)
+
+
+_with_room: set[int] = set()  # threads that have it
+
+
+def _call_with_room(call: Callable[[ModuleType], None], module: ModuleType) -> None:
+    """Call something in a frame that is as large as all frames above it will be.
+
+    CPython keeps frames in chunks of 16 kB, which it takes from the system and gives back as they
+    come and go: a loop that calls across the end of one maps and unmaps memory each time. Importing
+    a package from as deep as a restored one is takes up to a third longer when it meets such an
+    end: NumPy 47 ms, not 39. A chunk is made as large as the frame that it is made for needs, so
+    what comes after this one has the rest, 120 kB, to itself.
+    """
+    call(module)
+
+
+_call_with_room.__code__ = _call_with_room.__code__.replace(co_stacksize=1 << 14)
 
 
 def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
