@@ -19,7 +19,8 @@ from image_build import PACKAGES, build, run_plain, run_with_images
 from packageimage.load import check, identity, machine, seen, verdicts
 from packageimage.load.session import Session
 from packageimage.load.verdicts import Opening, Verdict, opening_of
-from packageimage.model.header import decode_sidecar, encode_sidecar
+from packageimage.model.flags import CacheFlags
+from packageimage.model.header import decode_sidecar, encode, encode_sidecar
 from packageimage.model.rejection import Rejection
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="nothing is remembered on Windows")
@@ -38,9 +39,12 @@ class Place:
         patch.syspath_prepend(str(self.source))
 
     @property
+    def headers(self) -> list[Path]:
+        return sorted(self.depot.glob("*/tiny/*.pki"))
+
+    @property
     def header(self) -> Path:
-        (found,) = self.depot.glob("*/tiny/*.pki")
-        return found
+        return self.headers[-1]
 
     @property
     def image(self) -> Path:
@@ -52,14 +56,15 @@ class Place:
     def checked(self) -> Opening | Rejection:
         """What all checks say; what they find is remembered."""
         session = self.session()
-        (found,) = session.examine("tiny")
-        if isinstance(found, Rejection):
-            return found
-        session._remember("tiny", found)
-        return opening_of(found)
+        rejections: list[Rejection] = []
+        fitting = session._fitting("tiny", rejections)
+        if not fitting:
+            return rejections[0]
+        session._remember("tiny", fitting[0], rejections, identity.time.time_ns())
+        return opening_of(fitting[0])
 
     def recalled(self) -> Opening | None:
-        return Verdict(self.header, self.environ).recall()
+        return Verdict(self.headers, self.environ).recall()
 
     def memos(self) -> list[Path]:
         return list(self.folder.glob(".cache/pkgimage/verdicts/*"))
@@ -139,7 +144,7 @@ CHANGES: dict[str, Callable[[Place], object]] = {
     "the library": lambda p: flip(p.image),
     "no library": lambda p: p.image.unlink(),
     "the header": rewrite_header,
-    "no header": lambda p: (p.patch.setattr(Place, "header", p.header), p.header.unlink()),
+    "no header": lambda p: (p.patch.setattr(Place, "headers", p.headers), p.header.unlink()),
     "a setting": lambda p: p.environ.update(PKGIMAGE_FLAGS="inline=no"),
     "a setting of Numba": lambda p: p.environ.update(NUMBA_BOUNDSCHECK="1"),
     "another CPU target": lambda p: p.environ.update(PKGIMAGE_CPU="generic"),
@@ -234,21 +239,64 @@ def test_a_rejection_is_not_remembered(place):
     assert place.memos() == []
 
 
-def test_several_images_are_always_checked(place):
-    place.checked()
-    for file in (place.header, place.image):
-        name = file.name.replace(file.name.partition(".")[0], "0" * 16)
-        shutil.copy2(file, file.with_name(name))
+def another_image(place: Place, **fields: object) -> Path:
+    """Another image beside the first, before it in order, with another header; its header."""
+    header = place.header.with_name("0" * 16 + ".pki")
+    shutil.copy2(place.image, header.with_suffix(".pkgimage.so"))
+    old = decode_sidecar(place.header.read_bytes())
+    changed = encode(old.header.replace(**fields)) if fields else old.encoded
+    header.write_bytes(encode_sidecar(changed, old.image_size, old.image_sha256, old.includes))
+    return header
+
+
+def test_one_of_several_images(place):
+    """As after an upgrade of Numba: the images for the version before are still there."""
+    another_image(place, flags=CacheFlags(opt_level=0))
+    before = place.checked()
+    assert before.path == str(place.image)
+    assert place.recalled().row == before.row
     session = place.session()
-    assert not session._load_remembered("tiny")
-    found = session.examine("tiny")
-    session._remember("tiny", found[0])
-    assert len(place.memos()) == 1
+    session.load("tiny")
+    (rejection,) = session.rejections
+    assert rejection == next(
+        each for each in place.session().examine("tiny") if isinstance(each, Rejection)
+    )
+    assert rejection.kind.value == "flags"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda other: other.unlink(),
+        lambda other: other.touch(),
+        lambda other: shutil.copy(other, other.with_name("1" * 16 + ".pki")),
+    ],
+    ids=["one less", "another", "one more"],
+)
+def test_another_image_that_changes(place, change):
+    other = another_image(place, flags=CacheFlags(opt_level=0))
+    place.checked()
+    time.sleep(0.02)
+    change(other)
+    assert place.recalled() is None
+
+
+def test_a_rejection_that_may_end(place):
+    """The other image's library is damaged: mended, it would be as good."""
+    other = another_image(place)
+    flip(other.with_suffix(".pkgimage.so"))
+    place.checked()
+    assert place.memos() == []
+
+
+def test_of_two_that_fit_the_first(place):
+    other = another_image(place)
+    assert place.checked().path == place.recalled().path == str(other.with_suffix(".pkgimage.so"))
 
 
 def test_a_library_that_is_replaced_while_it_is_opened(place):
     place.checked()
-    verdict = Verdict(place.header, place.environ)
+    verdict = Verdict(place.headers, place.environ)
     assert verdict.recall() is not None
     assert verdict.still()
     flip(place.image)
@@ -288,7 +336,7 @@ def test_any_bytes(built, tmp_path_factory, data):
     """A memo that is damaged is as good as none."""
     home = tmp_path_factory.getbasetemp() / "any"
     (header,) = built.glob("depot/*/tiny/*.pki")
-    verdict = Verdict(header, {"HOME": str(home)})
+    verdict = Verdict([header], {"HOME": str(home)})
     file = Path(verdict._file)
     file.parent.mkdir(parents=True, exist_ok=True)
     whole = verdict._whole()
@@ -300,7 +348,7 @@ def test_any_bytes(built, tmp_path_factory, data):
                 lambda inner: st.lists(inner, max_size=6).map(tuple),
             ).map(marshal.dumps),
             st.lists(st.tuples(), max_size=7).map(
-                lambda found: marshal.dumps((whole, tuple(found), ()))
+                lambda found: marshal.dumps((whole, tuple(found), (), ()))
             ),
         )
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import ModuleSpec
@@ -116,16 +117,18 @@ class Session:
             return
         rejections: list[Rejection] = []
         with garbage_collection_paused():
-            if self._load_remembered(package):
-                return
-            for candidate in self._fitting(package, rejections):
-                opening = opening_of(candidate)
-                rejection = self._open(package, opening)
-                if rejection is None:
-                    self._is_used(package, opening)
-                    self._remember(package, candidate)
-                    break
-                rejections.append(rejection)
+            if not self._load_remembered(package, rejections):
+                since = time.time_ns()
+                fitting = self._fitting(package, rejections)
+                for candidate in fitting:
+                    opening = opening_of(candidate)
+                    rejection = self._open(package, opening)
+                    if rejection is None:
+                        self._is_used(package, opening)
+                        if candidate is fitting[0]:
+                            self._remember(package, candidate, rejections, since)
+                        break
+                    rejections.append(rejection)
         self.rejections += rejections
         if log.enabled:
             for each in rejections:
@@ -136,23 +139,31 @@ class Session:
         if package not in self.loaded and rejections:
             self._refuse(max(rejections, key=lambda rejection: rejection.kind.order))
 
-    def _load_remembered(self, package: str) -> bool:
-        """Whether the package's image was loaded as an earlier process has found it."""
-        headers = self._images.get(package, ())
-        if len(headers) != 1:
+    def _load_remembered(self, package: str, rejections: list[Rejection]) -> bool:
+        """Whether a package's image was loaded as an earlier process has found it; its rejections
+        of the others are added."""
+        headers = self._images.get(package)
+        if not headers:
             return False
-        verdict = Verdict(headers[0], self._environ)
+        verdict = Verdict(headers, self._environ)
         opening = verdict.recall()
         if opening is None or self._open(package, opening, verdict.still) is not None:
             return False  # or the checks find out why not
         self._is_used(package, opening)
+        if verdict.rejections:
+            from ..model.rejection import Rejection, RejectionKind
+
+            for row in verdict.rejections:
+                rejections.append(Rejection(**{**row, "kind": RejectionKind(row["kind"])}))
         return True
 
-    def _remember(self, package: str, candidate: Candidate) -> None:
-        headers = self._images[package]
-        if len(headers) == 1 and self._seen_files is not None:
-            verdict = Verdict(headers[0], self._environ)
-            verdict.remember(candidate, self._guard_of_session(), self._seen_files)
+    def _remember(
+        self, package: str, candidate: Candidate, rejections: list[Rejection], since: int
+    ) -> None:
+        if self._seen_files is not None:
+            verdict = Verdict(self._images[package], self._environ)
+            guard = self._guard_of_session()
+            verdict.remember(candidate, rejections, guard, self._seen_files, since)
 
     def _is_used(self, package: str, opening: Opening) -> None:
         self.loaded[package] = opening

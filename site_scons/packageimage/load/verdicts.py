@@ -8,9 +8,10 @@ rejects, and says why. Comparing takes a tenth of what the checks take, half of 
 of the modules that make them.
 
 What it promises, and what it does not see, is as in `seen`, by whose rules files count as what they
-were. Remembered is only what is plain: one image of the package, which requires no other, on
-another system than Windows, trusted because of owners and modes alone (no group may write, no link
-is followed, PKGIMAGE_TRUST and PKGIMAGE_TRUSTED_KEYS are not set).
+were. Remembered is only what is plain: an image that requires no other, on another system than
+Windows, trusted because of owners and modes alone (no group may write, no link is followed,
+PKGIMAGE_TRUST and PKGIMAGE_TRUSTED_KEYS are not set); and where the package has more images, the
+best of those that fit, when what the others were rejected for is in their headers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..user_cache import cache_file, read_own, replace_own
@@ -27,6 +28,7 @@ from .identity import file_identity, is_old_enough
 from .installed import import_place, version_file, version_in
 
 if TYPE_CHECKING:
+    from ..model.rejection import Rejection
     from .check import Candidate
     from .seen import Seen
     from .trust import Guard
@@ -94,17 +96,24 @@ def opening_of(candidate: Candidate) -> Opening:
 
 
 class Verdict:
-    """What is known of one package's image."""
+    """What is known of a package's images.
 
-    def __init__(self, header: str | os.PathLike[str], environ: Mapping[str, str]) -> None:
-        """header: of the only image of its package on the depot path."""
-        self._header = os.path.abspath(header)
+    rejections: once recalled, the rows of those that were not chosen (`as_dict` of each).
+    """
+
+    def __init__(
+        self, headers: Iterable[str | os.PathLike[str]], environ: Mapping[str, str]
+    ) -> None:
+        """headers: of all images of the package on the depot path, at least one."""
+        self._headers = tuple(map(os.path.abspath, headers))
         self._environ = environ
         self._library: tuple[Any, ...] = ()
+        self.rejections: list[dict[str, Any]] = []
         self._file: str | None = None
         if sys.platform != "win32":
             # Machines that share a home folder keep theirs apart: each has its own runs.
-            self._file = cache_file(_KIND, self._header, environ, spread=machine.name() or "?")
+            name = machine.name() or "?"
+            self._file = cache_file(_KIND, self._headers[0], environ, spread=name)
 
     def recall(self) -> Opening | None:
         """The image to open; None where checks have to be made."""
@@ -112,10 +121,11 @@ class Verdict:
         if data is None:
             return None
         try:
-            whole, found, row = marshal.loads(data)
+            whole, found, row, rejections = marshal.loads(data)
             if whole != self._whole() or not self._is_as_found(*found):
                 return None
             self._library = found[1][0]
+            self.rejections = list(rejections)
             return Opening(*row)
         except (EOFError, ValueError, TypeError, IndexError, OSError):
             return None  # damaged, or a file is gone
@@ -128,17 +138,30 @@ class Verdict:
         except OSError:
             return False
 
-    def remember(self, candidate: Candidate, guard: Guard, seen: Seen) -> None:
-        """Keep what all checks have found of this image, where it is plain."""
-        if self._file is None:
+    def remember(
+        self,
+        candidate: Candidate,
+        rejections: Iterable[Rejection],
+        guard: Guard,
+        seen: Seen,
+        since: int,
+    ) -> None:
+        """Keep what all checks have found, where it is plain.
+
+        candidate: the one that was opened, the best that fits. rejections: of the others. since:
+        when the checks began, in ns since 1970.
+        """
+        lasting = all(each.kind.is_of_header for each in rejections)
+        if self._file is None or not lasting:
             return
         try:
             whole = self._whole()
-            found = None if None in whole else self._found(candidate, guard, seen)
+            found = None if None in whole else self._found(candidate, guard, seen, since)
         except (OSError, ValueError):
             return  # something has gone meanwhile
         if found is not None:
-            data = marshal.dumps((whole, found, opening_of(candidate).row))
+            rows = [{**each.as_dict(), "kind": each.kind.value} for each in rejections]
+            data = marshal.dumps((whole, found, opening_of(candidate).row, rows))
             replace_own(self._file, lambda: data, sync=True)  # one that is torn would be believed
 
     # -- what it comes from --------------------------------------------------------------------
@@ -156,7 +179,7 @@ class Verdict:
         arch = os.uname().machine
         cpu = machine.cpu_identity("aarch64" if arch == "arm64" else arch)
         return (
-            _FORMAT, self._header, sys.version, sys.platform, arch, cpu, machine.boot_id(),
+            _FORMAT, self._headers, sys.version, sys.platform, arch, cpu, machine.boot_id(),
             os.geteuid(), machine.home(), tuple(sorted(settings)),
         )  # fmt: skip
 
@@ -180,7 +203,7 @@ class Verdict:
         )
 
     def _found(
-        self, candidate: Candidate, guard: Guard, seen: Seen
+        self, candidate: Candidate, guard: Guard, seen: Seen, since: int
     ) -> tuple[tuple[Any, ...], ...] | None:
         """What the verdict on this image came from besides, None where that is not plain.
 
@@ -194,14 +217,17 @@ class Verdict:
         sidecar = candidate.sidecar
         header = sidecar.header
         image = os.path.abspath(candidate.path)
-        walked = guard.plain_places(self._header, image)
-        if header.requires or walked is None:
+        own = image.partition(".pkgimage")[0] + ".pki"
+        walked = guard.plain_places(own, image)
+        if header.requires or walked is None or own not in self._headers:
             return None
         whole = encode_sidecar(
             sidecar.encoded, sidecar.image_size, sidecar.image_sha256, sidecar.includes
         )
-        files: list[tuple[Any, ...]] = [(self._header, *file_identity(os.stat(self._header)))]
-        with open(self._header, "rb") as file:
+        files: list[tuple[Any, ...]] = [
+            (path, *file_identity(os.stat(path))) for path in self._headers
+        ]
+        with open(own, "rb") as file:
             if file.read() != whole:
                 return None
         versions = []
@@ -213,7 +239,7 @@ class Verdict:
             if version_in(package, path) != version:
                 return None
             versions.append((package, version, path))
-        if not all(is_old_enough(identity) for _, *identity in files):
+        if not all(is_old_enough(identity, since) for _, *identity in files):
             return None
         read = []
         roots = {header.package: import_place(header.package)}
@@ -233,7 +259,7 @@ class Verdict:
         rules = [os.path.join(_PACKAGE, *name.split("/")) for name in _RULES]
         files[:0] = known
         files += [(path, *file_identity(os.stat(path))) for path in rules]
-        folder = os.path.dirname(self._header)
+        folder = os.path.dirname(own)
         return (
             header.preferences, tuple(files), tuple(roots.items()), tuple(versions),
             (folder, os.path.realpath(folder)), walked,

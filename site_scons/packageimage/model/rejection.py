@@ -32,6 +32,11 @@ class RejectionKind(enum.Enum):
     LOAD = "load"
 
     @property
+    def is_of_header(self) -> bool:
+        """Whether it takes another header, or another session, for it to end."""
+        return self.value in ("platform", "base-image", "flags", "cpu-target")
+
+    @property
     def order(self) -> int:
         """Position among the checks: a later one means that the image came nearer to fitting."""
         return list(RejectionKind).index(self)
