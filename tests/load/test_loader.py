@@ -3,14 +3,16 @@
 import importlib
 import sys
 import threading
+import types
 
 import pytest
 from packageimage.load import loader
 
 SOURCE = """
 import sys
-frame, rooms = sys._getframe(), 0
+frame, rooms, files = sys._getframe(), 0, []
 while frame is not None:
+    files.append(frame.f_code.co_filename)
     rooms += frame.f_code.co_name == "_call_with_room"
     frame = frame.f_back
 """
@@ -62,3 +64,16 @@ def test_each_thread_has_its_own(packages):
     finally:
         loader._with_room.clear()
     assert found == [1]
+
+
+def test_a_chain_of_imports_is_no_deeper_for_it(packages):
+    """One frame of ours for each module, and two for the first."""
+    module = importlib.import_module("roomy")
+    ours = [module.files.count(loader.__file__), module.inner.files.count(loader.__file__)]
+    assert ours == [3, 4]
+
+
+def test_a_thread_in_the_midst_of_importing_what_restores(packages, monkeypatch):
+    partial = types.ModuleType("packageimage.load.objects")
+    monkeypatch.setitem(sys.modules, "packageimage.load.objects", partial)
+    assert importlib.import_module("roomy").rooms == 1

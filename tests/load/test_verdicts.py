@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import source_hash
 from pathlib import Path
 
 import numba
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from image_build import PACKAGES, build, run_plain, run_with_images
+from packageimage import use_log
 from packageimage.load import check, identity, machine, seen, verdicts
 from packageimage.load.session import Session
 from packageimage.load.verdicts import Opening, Verdict, opening_of
@@ -124,6 +126,12 @@ def link_to_another_source(place: Place) -> None:
     (place.source / "tiny").symlink_to(place.folder / "other")
 
 
+def link_to_another_name(place: Place) -> None:
+    """The same files, where the checks look for them by another name."""
+    (place.source / "tiny").unlink()
+    (place.source / "tiny").symlink_to(place.folder / "second" / "tinier")
+
+
 def link_the_depot(place: Place) -> None:
     """The depot's folder becomes a link to a depot that others can write."""
     place.depot.rename(place.folder / "real")
@@ -187,6 +195,19 @@ def test_what_has_changed_is_checked(place, change):
     assert place.recalled() is None
 
 
+def test_a_link_to_the_same_files_by_another_name(place):
+    (place.folder / "first").mkdir()
+    (place.source / "tiny").rename(place.folder / "first" / "tiny")
+    (place.source / "tiny").symlink_to(place.folder / "first" / "tiny")
+    names = {"copy_function": os.link}
+    shutil.copytree(place.folder / "first" / "tiny", place.folder / "second" / "tinier", **names)
+    place.checked()
+    assert place.recalled() is not None
+    link_to_another_name(place)
+    assert place.recalled() is None
+    assert isinstance(place.checked(), Rejection)
+
+
 @pytest.mark.parametrize("change", SAME)
 def test_what_has_not_is_recalled(place, change):
     before = place.checked()
@@ -199,13 +220,84 @@ def test_a_rule_that_was_edited(place, tmp_path):
     """Another release of this project may judge otherwise."""
     package = shutil.copytree(Path(packageimage.__file__).parent, tmp_path / "packageimage")
     place.patch.setattr(verdicts, "_PACKAGE", str(package))
+    place.patch.setattr(verdicts, "_own_rules", verdicts._rules())
     place.checked()
     assert place.recalled() is not None
     for name in verdicts._RULES:
         (package / name).touch()
+        before = place.recalled()
+        for memo in place.memos():
+            memo.unlink()
+        place.checked()  # by the rules of before
+        assert place.memos() == [], name
+        place.patch.setattr(verdicts, "_own_rules", verdicts._rules())  # another process
         assert place.recalled() is None
         place.checked()
-        assert place.recalled() is not None
+        assert before is not None and place.recalled() is not None
+
+
+def test_rules_that_are_in_no_files(place):
+    place.patch.setattr(verdicts, "_PACKAGE", str(place.folder / "archive.zip"))
+    place.patch.setattr(verdicts, "_own_rules", verdicts._rules())
+    place.checked()
+    assert place.memos() == []
+
+
+@pytest.mark.parametrize("setting", ["NUMBA_BOUNDSCHECK=1", "PKGIMAGE_CPU=generic"])
+def test_settings_are_those_of_the_session(place, setting):
+    """A program may change its environment after images are enabled."""
+    name, _, value = setting.partition("=")
+    session = place.session()
+    place.environ[name] = value
+    session.load("tiny")
+    assert session.loaded["tiny"].encoded is not None  # by the settings of before
+    assert place.recalled() is None
+    session = place.session()
+    del place.environ[name]
+    assert place.recalled() is not None
+    if setting.startswith("NUMBA"):
+        with pytest.warns(UserWarning, match="session asks for yes"):
+            session.load("tiny")
+        assert session.loaded == {}
+    else:
+        session.load("tiny")
+        assert session.loaded["tiny"].spec == "generic"
+
+
+def test_a_depot_by_a_relative_path(place):
+    """What is opened is what was checked, from whatever folder."""
+    place.patch.chdir(place.folder)
+    session = Session(place.environ, [Path("depot")])
+    (found,) = session.examine("tiny")
+    session._remember("tiny", found, [], identity.time.time_ns())
+    elsewhere = place.folder / "elsewhere"
+    shutil.copytree(place.depot, elsewhere / "depot")
+    flip(elsewhere / place.image.relative_to(place.folder))
+    place.patch.chdir(elsewhere)
+    assert place.recalled().path == str(place.image)
+
+
+def test_a_use_is_noted_of_the_header(place):
+    hidden = place.folder / ".pkgimage"
+    place.depot.rename(hidden)
+    place.depot = hidden
+    session = place.session()
+    session.load("tiny")
+    assert use_log.last_use(place.header, place.environ) is not None
+
+
+def test_any_bit(place):
+    place.checked()
+    verdict = Verdict(place.headers, place.environ)
+    file = Path(verdict._file)
+    data = file.read_bytes()
+    for at in range(0, len(data), 7):
+        file.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
+        assert verdict.recall() is None, at
+    file.write_bytes(data[:-1])
+    assert verdict.recall() is None
+    file.write_bytes(data)
+    assert verdict.recall() is not None
 
 
 NOT_PLAIN: dict[str, Callable[[Place], object]] = {
@@ -317,7 +409,7 @@ def test_what_cannot_be_opened_is_checked(place, monkeypatch):
     opened = []
 
     class Image:
-        def __init__(self, opening):
+        def __init__(self, opening, is_right):
             opened.append(opening.encoded is None)
             raise OSError("no memory")
 
@@ -340,9 +432,10 @@ def test_any_bytes(built, tmp_path_factory, data):
     file = Path(verdict._file)
     file.parent.mkdir(parents=True, exist_ok=True)
     whole = verdict._whole()
+    sealed = data.draw(st.booleans())
     value = data.draw(
         st.one_of(
-            st.binary(),
+            st.nothing() if sealed else st.binary(),
             st.recursive(
                 st.none() | st.integers(0, 9) | st.text(max_size=3),
                 lambda inner: st.lists(inner, max_size=6).map(tuple),
@@ -352,7 +445,7 @@ def test_any_bytes(built, tmp_path_factory, data):
             ),
         )
     )
-    file.write_bytes(value)
+    file.write_bytes(source_hash(value) + value if sealed else value)
     file.chmod(0o600)
     assert verdict.recall() is None
 

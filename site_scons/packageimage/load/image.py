@@ -9,7 +9,7 @@ import ctypes
 import marshal
 import struct
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import CellType
 from typing import Any
 
@@ -89,8 +89,11 @@ class ImageError(Exception):
 class Image:
     """An image in this process. Never closed: native code may be on any stack."""
 
-    def __init__(self, opening: Opening) -> None:
-        """Open a library. Raises ImageError or OSError; nothing has run then."""
+    def __init__(self, opening: Opening, is_right: Callable[[], bool] = lambda: True) -> None:
+        """Open a library. Raises ImageError or OSError; nothing has run then.
+
+        is_right: whether what was opened is what should be.
+        """
         self.path = opening.path
         self.package = opening.package
         self.slot_names = opening.slots
@@ -121,6 +124,8 @@ class Image:
         self.globals_seen: dict[tuple[str, str, str], object] = {}
         if table.methods_size < 8:
             raise ImageError("its method table is cut off")
+        if not is_right():
+            raise ImageError("another library has taken its place")
         _images.append(self)
 
     @property

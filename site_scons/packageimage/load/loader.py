@@ -29,23 +29,23 @@ class ImageLoader(SourceFileLoader):
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """importlib's protocol. A function may have been restored before its module is imported."""
         objects = sys.modules.get(f"{__package__}.objects")  # which would have restored it
-        if objects is None or spec.name != self.name:
+        # Another thread may be in the midst of importing it, and has restored nothing yet.
+        early_module = getattr(objects, "early_module", None)
+        if early_module is None or spec.name != self.name:
             return None
-        return objects.early_module(spec.name)  # type: ignore[no-any-return]
+        return early_module(spec.name)  # type: ignore[no-any-return]
 
     def exec_module(self, module: ModuleType) -> None:
         """importlib's protocol. A module that is reloaded runs its source, which may be edited."""
         thread = get_ident()
-        if thread in _with_room:
-            self._exec(module)
+        if thread not in _with_room:
+            _with_room.add(thread)
+            try:
+                _call_with_room(self.exec_module, module)
+            finally:
+                _with_room.discard(thread)
             return
-        _with_room.add(thread)
-        try:
-            _call_with_room(self._exec, module)
-        finally:
-            _with_room.discard(thread)
-
-    def _exec(self, module: ModuleType) -> None:
+        # Here, not in a method of its own: that would be a frame more for each module of a chain.
         name = module.__name__
         package = self._session.restored_package(name) if name == self.name else None
         if package is not None and name not in package.values:

@@ -53,7 +53,9 @@ class Session:
 
     def __init__(self, environ: Mapping[str, str], depots: Iterable[Path] | None = None) -> None:
         """Raises PackageImageError for a setting that can't be understood."""
-        self._environ = environ
+        # As it is now: a program may change its environment later, and what is remembered of an
+        # image must have come from the settings that it was judged by.
+        self._environ = environ = dict(environ)
         always_verifies(environ)
         self.mode = parse_mode(environ.get("PKGIMAGE"))
         self.flags: CacheFlags = flags_from_environment(environ)
@@ -167,7 +169,7 @@ class Session:
 
     def _is_used(self, package: str, opening: Opening) -> None:
         self.loaded[package] = opening
-        note_use(opening.path.partition(".pkgimage")[0] + HEADER_SUFFIX, self._environ)
+        note_use(opening.path.rpartition(".pkgimage")[0] + HEADER_SUFFIX, self._environ)
         if log.enabled:
             log.note("loaded", package=package, image=opening.path, target=opening.spec)
 
@@ -255,9 +257,7 @@ class Session:
             return Rejection(RejectionKind(kind), package, opening.path, expected, str(found))
 
         try:
-            image = Image(opening)
-            if not is_right():
-                raise ImageError("another one has taken its place")
+            image = Image(opening, is_right)
         except (OSError, ImageError, ValueError) as error:
             return rejection("load", "an image that can be opened", error)
         try:

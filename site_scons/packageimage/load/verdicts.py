@@ -20,6 +20,7 @@ import marshal
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.util import source_hash
 from typing import TYPE_CHECKING, Any
 
 from ..user_cache import cache_file, read_own, replace_own
@@ -35,16 +36,36 @@ if TYPE_CHECKING:
 
 _KIND = "verdicts"
 _BASE = ("numba", "llvmlite", "numpy")
-_FORMAT = 1
+_FORMAT = 2
+_DIGEST = 8  # bytes of `source_hash`
 _LARGEST = 1 << 24  # bytes; that of 1,000 functions has 150 kB
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # The sources that decide whether an image fits, and how it is opened.
 _RULES = (
-    "load/check.py", "load/image.py", "load/installed.py", "load/seen.py", "load/trust.py",
+    "load/check.py", "load/host.py", "load/identity.py", "load/image.py", "load/installed.py",
+    "load/machine.py", "load/process.py", "load/seen.py", "load/session.py", "load/trust.py",
     "load/verdicts.py", "model/base_image.py", "model/cpu_selection.py", "model/flags.py",
     "model/header.py", "model/platform.py",
+    "model/cpu_tables/__init__.py", "model/cpu_tables/aarch64.py",
+    "model/cpu_tables/linux_aarch64.py", "model/cpu_tables/reported.py",
+    "model/cpu_tables/riscv64.py", "model/cpu_tables/x86_64.py",
 )  # fmt: skip
+
+
+def _rules() -> tuple[tuple[int, ...], ...] | None:
+    """The identities of the rules' files, None where they are not all there."""
+    try:
+        return tuple(
+            tuple(file_identity(os.stat(os.path.join(_PACKAGE, *name.split("/")))))
+            for name in _RULES
+        )
+    except OSError:
+        return None
+
+
+# Those that this process judges by. Another release may be put in their place while it runs.
+_own_rules = _rules()
 
 # Of whose settings all decide it but those below.
 _SETTINGS = ("PKGIMAGE", "NUMBA_")
@@ -120,13 +141,17 @@ class Verdict:
         data = None if self._file is None else read_own(self._file, _LARGEST)
         if data is None:
             return None
+        digest, data = data[:_DIGEST], data[_DIGEST:]
+        if digest != source_hash(data):
+            return None  # marshal has no bounds, and a wrong bit may name another CPU target
         try:
             whole, found, row, rejections = marshal.loads(data)
             if whole != self._whole() or not self._is_as_found(*found):
                 return None
             self._library = found[1][0]
             self.rejections = list(rejections)
-            return Opening(*row)
+            # Its path of then may have been relative to another folder.
+            return Opening(self._library[0], *row[1:])
         except (EOFError, ValueError, TypeError, IndexError, OSError):
             return None  # damaged, or a file is gone
 
@@ -162,12 +187,13 @@ class Verdict:
         if found is not None:
             rows = [{**each.as_dict(), "kind": each.kind.value} for each in rejections]
             data = marshal.dumps((whole, found, opening_of(candidate).row, rows))
-            replace_own(self._file, lambda: data, sync=True)  # one that is torn would be believed
+            replace_own(self._file, lambda: source_hash(data) + data, sync=True)
 
     # -- what it comes from --------------------------------------------------------------------
 
     def _whole(self) -> tuple[Any, ...]:
-        """What is asked of the process. None in it: of a CPU that only LLVM can tell from others.
+        """What is asked of the process. None in it: of a CPU that only LLVM can tell from others,
+        and of rules that are in no files.
 
         As `model.platform.host_platform` and `load.host` have it.
         """
@@ -180,14 +206,14 @@ class Verdict:
         cpu = machine.cpu_identity("aarch64" if arch == "arm64" else arch)
         return (
             _FORMAT, self._headers, sys.version, sys.platform, arch, cpu, machine.boot_id(),
-            os.geteuid(), machine.home(), tuple(sorted(settings)),
+            os.geteuid(), machine.home(), tuple(sorted(settings)), _own_rules,
         )  # fmt: skip
 
     @staticmethod
     def _is_as_found(
         preferences: tuple[tuple[str, str], ...],
         files: tuple[tuple[Any, ...], ...],
-        roots: tuple[tuple[str, str], ...],
+        roots: tuple[tuple[str, str, str], ...],
         versions: tuple[tuple[str, str, str], ...],
         folder: tuple[str, str],
         places: tuple[tuple[Any, ...], ...],
@@ -196,7 +222,8 @@ class Verdict:
         return (
             all(os.environ.get(name, "") == value for name, value in preferences)
             and all(file_identity(os.stat(path)) == identity for path, *identity in files)
-            and all(import_place(package) == place for package, place in roots)
+            and all(import_place(package) == place for package, place, _ in roots)
+            and all(os.path.realpath(place) == real for _, place, real in roots)
             and all(_is_version(*row) for row in versions)
             and os.path.realpath(folder[0]) == folder[1]
             and all(_place(path) == place for path, *place in places)
@@ -208,8 +235,9 @@ class Verdict:
         """What the verdict on this image came from besides, None where that is not plain.
 
         Preferences with their values; files with their identities, the library first;
-        packages with the places of their imports; versions; the image's folder with its real path;
-        places with owner, group and mode. Raises OSError and ValueError.
+        packages with the places of their imports and the real paths of these; versions; the
+        image's folder with its real path; places with owner, group and mode. Raises OSError and
+        ValueError.
         """
         from ..model.header import encode_sidecar
         from . import check
@@ -256,12 +284,13 @@ class Verdict:
             if seen.known(real, sha256) != identity:
                 return None
             known.append((path, *identity))
-        rules = [os.path.join(_PACKAGE, *name.split("/")) for name in _RULES]
+        if _rules() != _own_rules or not all(is_old_enough([*row]) for row in _own_rules or ()):
+            return None
         files[:0] = known
-        files += [(path, *file_identity(os.stat(path))) for path in rules]
         folder = os.path.dirname(own)
+        found = [(name, place, os.path.realpath(place or "")) for name, place in roots.items()]
         return (
-            header.preferences, tuple(files), tuple(roots.items()), tuple(versions),
+            header.preferences, tuple(files), tuple(found), tuple(versions),
             (folder, os.path.realpath(folder)), walked,
         )  # fmt: skip
 
