@@ -1,9 +1,13 @@
 """Modules of packages with images run with room for their frames."""
 
+import contextlib
+import gc
 import importlib
 import sys
 import threading
+import traceback
 import types
+from types import FrameType
 
 import pytest
 from packageimage.load import loader
@@ -48,10 +52,25 @@ def test_there_is_one_room_for_all_that_is_imported(packages):
 
 
 def test_an_exception_leaves_the_room(packages):
-    with pytest.raises(LookupError, match="its own"):
+    with pytest.raises(LookupError, match="its own") as raised:
         importlib.import_module("roomy_broken")
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(raised.tb)]
+    assert "_call_with_room" not in names  # whose frame has 130 kB
+    assert names[-1] == "<module>"
     assert loader._with_room == set()
     assert importlib.import_module("roomy").rooms == 1  # of the import that failed
+
+
+def test_an_exception_goes_with_the_last_reference(packages):
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(LookupError):
+            importlib.import_module("roomy_broken")
+        names = {frame.f_code.co_name for frame in gc.get_objects() if type(frame) is FrameType}
+    finally:
+        gc.enable()
+    assert not names & {"_call_with_room", "exec_module"}
 
 
 def test_each_thread_has_its_own(packages):

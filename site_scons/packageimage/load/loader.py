@@ -41,9 +41,14 @@ class ImageLoader(SourceFileLoader):
         if thread not in _with_room:
             _with_room.add(thread)
             try:
-                _call_with_room(self.exec_module, module)
+                error = _call_with_room(self.exec_module, module)
             finally:
                 _with_room.discard(thread)
+            if error is not None:
+                try:
+                    raise error
+                finally:
+                    del error  # its traceback leads here
             return
         # Here, not in a method of its own: that would be a frame more for each module of a chain.
         name = module.__name__
@@ -64,7 +69,7 @@ class ImageLoader(SourceFileLoader):
 _with_room: set[int] = set()  # threads that have it
 
 
-def _call_with_room(call: Callable[[ModuleType], None], module: ModuleType) -> None:
+def _call_with_room(call: Callable[[ModuleType], None], module: ModuleType) -> BaseException | None:
     """Call something in a frame that is as large as all frames above it will be.
 
     CPython keeps frames in chunks of 16 kB, which it takes from the system and gives back as they
@@ -72,8 +77,15 @@ def _call_with_room(call: Callable[[ModuleType], None], module: ModuleType) -> N
     a package from as deep as a restored one is takes up to a third longer when it meets such an
     end: NumPy 47 ms, not 39. A chunk is made as large as the frame that it is made for needs, so
     what comes after this one has the rest, 120 kB, to itself.
+
+    Returns what was raised: who keeps an exception keeps the frames that it has passed.
     """
-    call(module)
+    try:
+        call(module)
+    except BaseException as error:
+        # No variable for the traceback, which leads to this frame.
+        return error.with_traceback(error.__traceback__.tb_next)  # type: ignore[union-attr]
+    return None
 
 
 _call_with_room.__code__ = _call_with_room.__code__.replace(co_stacksize=1 << 14)
