@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_build import PACKAGES, build, run_plain, run_with_images
 from packageimage import use_log
-from packageimage.load import check, identity, machine, seen, verdicts
+from packageimage.load import check, identity, log, machine, seen, verdicts
 from packageimage.load.session import Session
 from packageimage.load.verdicts import Opening, Verdict, opening_of
 from packageimage.model.flags import CacheFlags
@@ -398,8 +398,12 @@ def test_a_library_that_is_replaced_while_it_is_opened(place):
 def test_no_check_is_made(place, monkeypatch):
     place.checked()
     monkeypatch.setattr(check, "examine", lambda *given: pytest.fail("was checked"))
+    noted = []
+    monkeypatch.setattr(log, "note", lambda kind, **fields: noted.append(kind))
+    monkeypatch.setattr(log, "enabled", True)
     session = place.session()
     session.load("tiny")
+    assert noted[-2:] == ["unchanged", "loaded"]
     assert session.loaded["tiny"].spec == place.recalled().spec != ""
     assert session.rejections == []
 

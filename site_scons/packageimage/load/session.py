@@ -151,6 +151,7 @@ class Session:
         opening = verdict.recall()
         if opening is None or self._open(package, opening, verdict.still) is not None:
             return False  # or the checks find out why not
+        log.note("unchanged", package=package)  # since an earlier process made the checks
         self._is_used(package, opening)
         if verdict.rejections:
             from ..model.rejection import Rejection, RejectionKind
