@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packageimage.load import trust, windows_acl
+from packageimage.load import groups, trust, windows_acl
 from packageimage.load.trust import (
     Guard,
     Place,
@@ -293,7 +293,12 @@ def test_groups_of_the_system(image: Path, monkeypatch: pytest.MonkeyPatch) -> N
     import pwd
 
     accounts = {54321: ("alice", 600), 54322: ("bob", 601)}
-    groups = {600: ("alice", []), 601: ("users", []), 602: ("alice", ["bob"]), 603: ("staff", [])}
+    members_of = {
+        600: ("alice", []),
+        601: ("users", []),
+        602: ("alice", ["bob"]),
+        603: ("staff", []),
+    }
 
     class Row:
         def __init__(self, **fields: object) -> None:
@@ -304,14 +309,14 @@ def test_groups_of_the_system(image: Path, monkeypatch: pytest.MonkeyPatch) -> N
         return Row(pw_name=name, pw_gid=gid)
 
     def group(gid: int) -> Row:
-        name, members = groups[gid]
+        name, members = members_of[gid]
         return Row(gr_name=name, gr_mem=members)
 
     monkeypatch.setattr(pwd, "getpwuid", account)
     monkeypatch.setattr(grp, "getgrgid", group)
 
     def private(owner: int, group: int) -> bool:
-        return trust.is_private(Place(str(image), owner, group, FILE | 0o664))
+        return groups.is_private(str(image), owner, group)
 
     assert private(54321, 600)
     assert not private(54321, 603)  # another group of hers

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_build import PACKAGES, build, run_plain, run_with_images
 from packageimage import use_log
-from packageimage.load import check, identity, log, machine, seen, verdicts
+from packageimage.load import check, groups, identity, log, machine, seen, verdicts
 from packageimage.load.session import Session
 from packageimage.load.verdicts import Opening, Verdict, opening_of
 from packageimage.model.flags import CacheFlags
@@ -304,7 +304,6 @@ NOT_PLAIN: dict[str, Callable[[Place], object]] = {
     "files that are young": lambda p: p.patch.setattr(
         identity.time, "time_ns", lambda: p.header.stat().st_ctime_ns
     ),
-    "a group that can write": lambda p: p.depot.chmod(0o775),
     "trust in a folder": lambda p: p.environ.update(PKGIMAGE_TRUST=str(p.folder)),
     "trust in anyone": lambda p: p.environ.update(PKGIMAGE_TRUST="anyone"),
     "no memory": lambda p: p.environ.update(PKGIMAGE_VERIFY="always"),
@@ -323,6 +322,18 @@ def test_what_is_not_plain_is_not_remembered(place, change):
     NOT_PLAIN[change](place)
     place.checked()
     assert place.memos() == []
+
+
+def test_a_group_that_can_write(place):
+    """With a umask of 002 folders are their owner's group's, which is asked about every time."""
+    place.depot.chmod(0o775)
+    private = [True]
+    place.patch.setattr(groups, "is_private", lambda path, owner, group: private[0])
+    place.checked()
+    assert place.recalled() is not None
+    private[0] = False
+    assert place.recalled() is None
+    assert "that group" in str(place.checked())
 
 
 def test_a_rejection_is_not_remembered(place):

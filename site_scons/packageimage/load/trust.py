@@ -32,7 +32,7 @@ from ..depot import SIGNATURE_SUFFIX
 from ..model.errors import PackageImageError, one_line
 from ..model.record import Record
 from ..model.rejection import RejectionKind
-from . import machine
+from . import groups, machine
 
 TRUST_VARIABLE = "PKGIMAGE_TRUST"
 KEYS_VARIABLE = "PKGIMAGE_TRUSTED_KEYS"
@@ -232,7 +232,8 @@ class Guard:
         self, *files: str | os.PathLike[str]
     ) -> tuple[tuple[str, int, int, int], ...] | None:
         """What `before_reading` looks at of files that it has nothing against: paths, with owner,
-        group and mode of each. None where it looks at more, or where more is set than that.
+        group and mode of each. None where it looks at more than that and at whether groups that
+        may write are private, or where more is set.
         """
         if self._trusted != () or self.keys or sys.platform == "win32":
             return None
@@ -243,7 +244,7 @@ class Guard:
             while path not in found:
                 at = os.lstat(path)
                 place = Place(path, at.st_uid, at.st_gid, at.st_mode)
-                if _needs_more_than_its_mode(place) or judge(place, Reader(os.geteuid())):
+                if judge(place, Reader(os.geteuid(), is_private=_is_private)):
                     return None
                 found[path] = (path, place.owner, place.group, place.mode)
                 if path == machine.home():
@@ -291,14 +292,14 @@ class Guard:
         place = Place(path, found.st_uid, found.st_gid, found.st_mode)
         reader = self._readers.get(owners)
         if reader is None:
-            reader = Reader(os.geteuid(), owners, is_private, None, sys.platform)
+            reader = Reader(os.geteuid(), owners, _is_private, None, sys.platform)
             self._readers[owners] = reader
         problem = judge(place, reader)
         if problem and place.is_folder and reader.outside is None:
             outside = outside_owner()
             if outside is not None:
                 self._readers[owners] = reader = Reader(
-                    reader.user, owners, is_private, outside, sys.platform
+                    reader.user, owners, _is_private, outside, sys.platform
                 )
                 problem = judge(place, reader)
         return problem
@@ -317,12 +318,6 @@ class Guard:
             return file.read(_LARGEST_KEYS)
 
 
-def _needs_more_than_its_mode(place: Place) -> bool:
-    """Whether a group may write, whose members decide then."""
-    sticky = place.is_folder and place.mode & stat.S_ISVTX
-    return bool(place.mode & stat.S_IWGRP) and not sticky
-
-
 def owners_of(folder: str | os.PathLike[str] | None) -> frozenset[int]:
     """Who runs code in this process by owning the folder that a package is imported from."""
     if folder is None or sys.platform == "win32":
@@ -333,24 +328,8 @@ def owners_of(folder: str | os.PathLike[str] | None) -> frozenset[int]:
         return frozenset()
 
 
-def is_private(place: Place) -> bool:
-    """Whether the group that can write a file is its owner's alone, as far as the system tells.
-
-    Not all accounts are gone through, as Debian's sshd does: a directory service lists none or
-    takes seconds. An access list (POSIX 1003.1e) shows as the group's permissions and may name
-    anybody.
-    """
-    import grp
-    import pwd
-
-    try:
-        account = pwd.getpwuid(place.owner)
-        group = grp.getgrgid(place.group)
-    except KeyError:
-        return False
-    if account.pw_gid != place.group or account.pw_name != group.gr_name:
-        return False
-    return set(group.gr_mem) <= {account.pw_name} and not _has_access_list(place.path)
+def _is_private(place: Place) -> bool:
+    return groups.is_private(place.path, place.owner, place.group)
 
 
 def outside_owner(read: Callable[[str], str] | None = None) -> int | None:
@@ -368,15 +347,6 @@ def outside_owner(read: Callable[[str], str] | None = None) -> int | None:
 def _text_of(path: str) -> str:
     with open(path, encoding="ascii") as file:
         return file.read(4096)
-
-
-def _has_access_list(path: str) -> bool:
-    if not hasattr(os, "getxattr"):
-        return False
-    try:
-        return bool(os.getxattr(path, "system.posix_acl_access"))
-    except OSError:
-        return False
 
 
 def _user_name(uid: int) -> str:

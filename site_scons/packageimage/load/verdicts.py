@@ -9,8 +9,8 @@ of the modules that make them.
 
 What it promises, and what it does not see, is as in `seen`, by whose rules files count as what they
 were. Remembered is only what is plain: an image that requires no other, on another system than
-Windows, trusted because of owners and modes alone (no group may write, no link is followed,
-PKGIMAGE_TRUST and PKGIMAGE_TRUSTED_KEYS are not set); and where the package has more images, the
+Windows, trusted because of owners and modes (no link is followed, PKGIMAGE_TRUST and
+PKGIMAGE_TRUSTED_KEYS are not set); and where the package has more images, the
 best of those that fit, when what the others were rejected for is in their headers.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import source_hash
@@ -43,10 +44,11 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # The sources that decide whether an image fits, and how it is opened.
 _RULES = (
-    "load/check.py", "load/host.py", "load/identity.py", "load/image.py", "load/installed.py",
-    "load/machine.py", "load/process.py", "load/seen.py", "load/session.py", "load/trust.py",
-    "load/verdicts.py", "model/base_image.py", "model/cpu_selection.py", "model/flags.py",
-    "model/header.py", "model/platform.py",
+    "load/check.py", "load/groups.py", "load/host.py", "load/identity.py", "load/image.py",
+    "load/installed.py", "load/machine.py", "load/process.py", "load/seen.py", "load/session.py",
+    "load/trust.py", "load/verdicts.py",
+    "model/base_image.py", "model/cpu_selection.py", "model/flags.py", "model/header.py",
+    "model/platform.py",
     "model/cpu_tables/__init__.py", "model/cpu_tables/aarch64.py",
     "model/cpu_tables/linux_aarch64.py", "model/cpu_tables/reported.py",
     "model/cpu_tables/riscv64.py", "model/cpu_tables/x86_64.py",
@@ -227,6 +229,7 @@ class Verdict:
             and all(_is_version(*row) for row in versions)
             and os.path.realpath(folder[0]) == folder[1]
             and all(_place(path) == place for path, *place in places)
+            and all(map(_is_private, places))
         )
 
     def _found(
@@ -302,6 +305,17 @@ def _is_version(package: str, version: str, file: str) -> bool:
     if known is not None or module is None:
         return bool(known == version)
     return version_file(package) == file
+
+
+def _is_private(place: tuple[str, int, int, int]) -> bool:
+    """Whether nobody but its owner is in the group that may write a place; asked anew, as accounts
+    are in no file that could be compared."""
+    path, owner, group, mode = place
+    if not mode & stat.S_IWGRP:
+        return True
+    from . import groups
+
+    return not groups.needs_private_group(mode) or groups.is_private(path, owner, group)
 
 
 def _place(path: str) -> list[int]:
