@@ -18,12 +18,14 @@ def pretend() -> None:
     """Make `packageimage.enable()` accept images of the macOS of this CPU."""
     import ctypes
 
-    from packageimage.load import image, numba_bridge, session
-    from packageimage.model.platform import PLATFORMS
+    from packageimage.load import image, numba_bridge, verdicts
+    from packageimage.model import platform as platforms
 
     arch = {"x86_64": "x86_64", "aarch64": "arm64"}[os.uname().machine]
-    platform = PLATFORMS[f"macos-{arch}"]
-    session.host_platform = lambda: platform
+    platform = platforms.PLATFORMS[f"macos-{arch}"]
+    platforms.host_platform = lambda: platform
+    # What is remembered of one system must not meet the other, which has the same kernel here.
+    verdicts._KIND = "verdicts-of-macos"
 
     class Table(image._Table):
         @classmethod
