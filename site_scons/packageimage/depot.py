@@ -44,6 +44,11 @@ DEPOT_VARIABLE = "PKGIMAGE_DEPOT_PATH"
 _ID_DIGITS = 16
 
 
+def header_of(image: str) -> str:
+    """The path of the header beside an image's library. Folders above may have such names too."""
+    return image.rpartition(".pkgimage")[0] + HEADER_SUFFIX
+
+
 def depot_path(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """The depots of images built here, nearest first; new images go to the first writable one.
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import source_hash
 from pathlib import Path
 
@@ -92,8 +92,8 @@ def read_own(file: str, largest: int) -> bytes | None:
         os.close(descriptor)
 
 
-def replace_own(file: str, make: Callable[[], bytes], sync: bool = False) -> None:
-    """Replace a file as a whole by what `make` returns, which is only asked where that can be.
+def replace_own(file: str, data: bytes, sync: bool = False) -> None:
+    """Replace a file as a whole, or leave it where that is not possible.
 
     sync: have it on the disk before it has its name, so that no crash of the machine tears it.
     """
@@ -108,7 +108,7 @@ def replace_own(file: str, make: Callable[[], bytes], sync: bool = False) -> Non
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OWN, 0o600)
         try:
             with open(descriptor, "wb") as output:
-                output.write(make())
+                output.write(data)
                 if sync:
                     output.flush()
                     os.fsync(output.fileno())

@@ -284,6 +284,7 @@ def test_a_use_is_noted_of_the_header(place):
     session = place.session()
     session.load("tiny")
     assert use_log.last_use(place.header, place.environ) is not None
+    assert place.recalled() is not None  # and the image remembered
 
 
 def test_any_bit(place):

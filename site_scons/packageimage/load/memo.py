@@ -36,4 +36,4 @@ def write(file: str, fields: Mapping[str, object]) -> None:
     data = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("ascii")
     if len(data) <= _LARGEST:
         # No sync: what a crash of the machine tears is not JSON any more.
-        replace_own(file, lambda: data)
+        replace_own(file, data)

@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..depot import search_path
+from ..depot import HEADER_SUFFIX, header_of, search_path
 from ..model.errors import PackageImageError
 from ..model.flags import (
     NO,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from .seen import Seen
     from .trust import Guard
 
-HEADER_SUFFIX = ".pki"
 _TRUST_SETTINGS = ("PKGIMAGE_TRUST", "PKGIMAGE_TRUSTED_KEYS")
 _BASE_MODULES = ("numba", "llvmlite", "numpy")
 
@@ -170,7 +169,7 @@ class Session:
 
     def _is_used(self, package: str, opening: Opening) -> None:
         self.loaded[package] = opening
-        note_use(opening.path.rpartition(".pkgimage")[0] + HEADER_SUFFIX, self._environ)
+        note_use(header_of(opening.path), self._environ)
         if log.enabled:
             log.note("loaded", package=package, image=opening.path, target=opening.spec)
 

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import source_hash
 from typing import TYPE_CHECKING, Any
 
+from ..depot import header_of
 from ..user_cache import cache_file, read_own, replace_own
 from . import machine
 from .identity import file_identity, is_old_enough
@@ -189,7 +190,7 @@ class Verdict:
         if found is not None:
             rows = [{**each.as_dict(), "kind": each.kind.value} for each in rejections]
             data = marshal.dumps((whole, found, opening_of(candidate).row, rows))
-            replace_own(self._file, lambda: source_hash(data) + data, sync=True)
+            replace_own(self._file, source_hash(data) + data, sync=True)
 
     # -- what it comes from --------------------------------------------------------------------
 
@@ -248,7 +249,7 @@ class Verdict:
         sidecar = candidate.sidecar
         header = sidecar.header
         image = os.path.abspath(candidate.path)
-        own = image.partition(".pkgimage")[0] + ".pki"
+        own = header_of(image)
         walked = guard.plain_places(own, image)
         if header.requires or walked is None or own not in self._headers:
             return None

@@ -164,8 +164,8 @@ def flags_mismatch(image: CacheFlags, requested: CacheFlags) -> str | None:
     return "; ".join(reasons) or None
 
 
-# What a session does with images, from the variable PKGIMAGE. No Enum, whose four members would
-# take longer to make than an image to open.
+# What a session does with images, from the variable PKGIMAGE. No Enum, whose four members
+# would take as long to make as an image to open.
 YES = "yes"  # use images, build missing ones where the caller can
 NO = "no"  # as if there were no images
 EXISTING = "existing"  # use those that are there, build none
