@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from image_build import PACKAGES, build, run_plain, run_with_images
 from packageimage import use_log
 from packageimage.load import check, groups, identity, log, machine, seen, verdicts
+from packageimage.load.image import Opening, opening_of
 from packageimage.load.session import Session
-from packageimage.load.verdicts import Opening, Verdict, opening_of
+from packageimage.load.verdicts import Verdict
 from packageimage.model.flags import CacheFlags
 from packageimage.model.header import decode_sidecar, encode, encode_sidecar
 from packageimage.model.rejection import Rejection

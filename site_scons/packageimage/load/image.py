@@ -11,9 +11,10 @@ import struct
 import sys
 from collections.abc import Callable, Collection, Iterator
 from types import CellType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .verdicts import Opening
+if TYPE_CHECKING:
+    from .check import Candidate
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 2
@@ -84,6 +85,50 @@ def _knows(namespace: dict[str, Any], target: object) -> bool:
 
 class ImageError(Exception):
     """The opened library is not the image that its header describes."""
+
+
+class Opening:
+    """What opening an image takes.
+
+    target: its CPU target's number; spec: and what was asked for it, "" without native code.
+    partitions: how many entries each has. encoded: the header's bytes, None where the library is
+    known to have them.
+    """
+
+    __slots__ = (
+        "encoded", "n_targets", "package", "partitions", "path", "slots", "spec", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self, path: str, package: str, slots: tuple[str, ...], partitions: tuple[int, ...],
+        n_targets: int, target: int, spec: str, encoded: bytes | None = None,
+    ) -> None:  # fmt: skip
+        self.path = path
+        self.package = package
+        self.slots = slots
+        self.partitions = partitions
+        self.n_targets = n_targets
+        self.target = target
+        self.spec = spec
+        self.encoded = encoded
+
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """What is remembered of it."""
+        return (
+            self.path, self.package, self.slots, self.partitions, self.n_targets, self.target,
+            self.spec,
+        )  # fmt: skip
+
+
+def opening_of(candidate: Candidate) -> Opening:
+    """Of an image that all checks were made of."""
+    header, chosen = candidate.sidecar.header, candidate.selection
+    return Opening(
+        str(candidate.path), header.package, header.slots, header.partitions, len(header.targets),
+        chosen.index or 0, "" if chosen.index is None else chosen.rows[chosen.index].spec,
+        candidate.sidecar.encoded,
+    )  # fmt: skip
 
 
 class Image:

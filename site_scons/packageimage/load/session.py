@@ -25,13 +25,13 @@ from ..use_log import note_use
 from . import loader, log
 from .pause import garbage_collection_paused
 from .slots import UnboundSlot
-from .verdicts import Opening, Verdict, opening_of
+from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from ..model.rejection import Rejection
     from .check import Candidate
     from .check import Session as CheckSession
-    from .image import Image
+    from .image import Image, Opening
     from .seen import Seen
     from .trust import Guard
 
@@ -119,6 +119,8 @@ class Session:
         rejections: list[Rejection] = []
         with garbage_collection_paused():
             if not self._load_remembered(package, rejections):
+                from .image import opening_of
+
                 since = time.time_ns()
                 fitting = self._fitting(package, rejections)
                 for candidate in fitting:

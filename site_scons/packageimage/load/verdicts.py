@@ -33,6 +33,7 @@ from .installed import import_place, version_file, version_in
 if TYPE_CHECKING:
     from ..model.rejection import Rejection
     from .check import Candidate
+    from .image import Opening
     from .seen import Seen
     from .trust import Guard
 
@@ -75,50 +76,6 @@ _SETTINGS = ("PKGIMAGE", "NUMBA_")
 _HARMLESS = ("PKGIMAGE", "PKGIMAGE_DEPOT_PATH", "PKGIMAGE_LOG", "PKGIMAGE_RESTORE")
 
 
-class Opening:
-    """What opening an image takes.
-
-    target: its CPU target's number; spec: and what was asked for it, "" without native code.
-    partitions: how many entries each has. encoded: the header's bytes, None where the library is
-    known to have them.
-    """
-
-    __slots__ = (
-        "encoded", "n_targets", "package", "partitions", "path", "slots", "spec", "target",
-    )  # fmt: skip
-
-    def __init__(
-        self, path: str, package: str, slots: tuple[str, ...], partitions: tuple[int, ...],
-        n_targets: int, target: int, spec: str, encoded: bytes | None = None,
-    ) -> None:  # fmt: skip
-        self.path = path
-        self.package = package
-        self.slots = slots
-        self.partitions = partitions
-        self.n_targets = n_targets
-        self.target = target
-        self.spec = spec
-        self.encoded = encoded
-
-    @property
-    def row(self) -> tuple[Any, ...]:
-        """What is remembered of it."""
-        return (
-            self.path, self.package, self.slots, self.partitions, self.n_targets, self.target,
-            self.spec,
-        )  # fmt: skip
-
-
-def opening_of(candidate: Candidate) -> Opening:
-    """Of an image that all checks were made of."""
-    header, chosen = candidate.sidecar.header, candidate.selection
-    return Opening(
-        str(candidate.path), header.package, header.slots, header.partitions, len(header.targets),
-        chosen.index or 0, "" if chosen.index is None else chosen.rows[chosen.index].spec,
-        candidate.sidecar.encoded,
-    )  # fmt: skip
-
-
 class Verdict:
     """What is known of a package's images.
 
@@ -153,6 +110,8 @@ class Verdict:
                 return None
             self._library = found[1][0]
             self.rejections = list(rejections)
+            from .image import Opening  # wanted now, and not sooner
+
             # Its path of then may have been relative to another folder.
             return Opening(self._library[0], *row[1:])
         except (EOFError, ValueError, TypeError, IndexError, OSError):
@@ -188,6 +147,8 @@ class Verdict:
         except (OSError, ValueError):
             return  # something has gone meanwhile
         if found is not None:
+            from .image import opening_of
+
             rows = [{**each.as_dict(), "kind": each.kind.value} for each in rejections]
             data = marshal.dumps((whole, found, opening_of(candidate).row, rows))
             replace_own(self._file, source_hash(data) + data, sync=True)
