@@ -55,7 +55,7 @@ def environment(home: Path, *paths: Path, **settings: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("NUMBA_", "PKGIMAGE", "XDG_", "SCONS"))
+        if not name.startswith(("NUMBA_", "PKGIMAGE", "PYTHON", "XDG_", "SCONS"))
     }
     kept.update(
         HOME=str(home),
@@ -86,11 +86,15 @@ def build(home: Path, depot: Path, package: str, workload: Path, path: Path, *mo
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def run_plain(home: Path, program: Path, *paths: Path) -> str:
+# Not `python program`: its folder would come before `paths`, with the packages that lie there.
+_PLAIN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+
+
+def run_plain(home: Path, program: Path, *paths: Path, **settings: str) -> str:
     """A program's output under plain Numba."""
     result = subprocess.run(
-        [sys.executable, str(program)],
-        env=environment(home, *paths),
+        [sys.executable, "-c", _PLAIN, str(program)],
+        env=environment(home, *paths, **settings),
         capture_output=True,
         text=True,
         check=True,

@@ -468,20 +468,22 @@ def test_any_bytes(built, tmp_path_factory, data):
 
 
 def test_programs_run_from_it(built, tmp_path):
-    """Real processes, two seconds later; then the source changes."""
+    """Real processes, two seconds later; then the source changes, which bytecode would hide."""
     for name in ("src", "depot"):
-        shutil.copytree(built / name, tmp_path / name)
+        shutil.copytree(built / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     program, source = PACKAGES / "tiny_workload.py", tmp_path / "src"
     time.sleep(2.1)
-    plain = run_plain(tmp_path / "plain", program, source)
-    first = run_with_images(tmp_path / "home", tmp_path / "depot", program, source)
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
+    plain = run_plain(tmp_path / "plain", program, source, **quiet)
+    first = run_with_images(tmp_path / "home", tmp_path / "depot", program, source, **quiet)
     kept = [path.name for path in tmp_path.rglob("verdicts/*")]
-    second = run_with_images(tmp_path / "home", tmp_path / "depot", program, source)
+    second = run_with_images(tmp_path / "home", tmp_path / "depot", program, source, **quiet)
     assert len(kept) == 1
     assert first.output == second.output == plain
     for name in ("answered", "loaded", "targets", "rejections", "compiled"):
         assert first.seen[name] == second.seen[name], name
     edit(tmp_path / "src" / "tiny" / "constants.py", "2.5", "3.5")
-    third = run_with_images(tmp_path / "home", tmp_path / "depot", program, source)
+    third = run_with_images(tmp_path / "home", tmp_path / "depot", program, source, **quiet)
     assert [kind for kind, _ in third.seen["rejections"]] == ["include-changed"]
-    assert third.output == run_plain(tmp_path / "plain", program, source)
+    assert third.output != plain
+    assert third.output == run_plain(tmp_path / "plain", program, source, **quiet)
