@@ -413,17 +413,22 @@ def _refuse_subinterpreter() -> None:
     Numba's extension modules have one state for the whole process, and code of an image refers to
     objects of the interpreter that filled its slots.
     """
-    import ctypes
-
+    refusal = PackageImageError(
+        "expected the process's first interpreter, found a sub-interpreter: Numba can't run there; "
+        "use a process of its own"
+    )
+    try:
+        import ctypes
+    except ImportError as error:
+        if "subinterpreters" in str(error):  # Python 3.12 has none for them
+            raise refusal from None
+        raise
     interface = ctypes.pythonapi
     interface.PyInterpreterState_Get.restype = ctypes.c_void_p
     number = interface.PyInterpreterState_GetID
     number.argtypes, number.restype = [ctypes.c_void_p], ctypes.c_int64
     if number(interface.PyInterpreterState_Get()) != 0:
-        raise PackageImageError(
-            "expected the process's first interpreter, found a sub-interpreter: Numba can't run "
-            "there; use a process of its own"
-        )
+        raise refusal
 
 
 def current() -> Session | None:

@@ -9,7 +9,6 @@ process, when the image is opened.
 from __future__ import annotations
 
 import builtins
-import ctypes
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -60,6 +59,8 @@ def _value(name: str, address_of: Callable[[str], int | None]) -> int | None:
     if name.startswith(OBJECT):
         return id(_object(name.removeprefix(OBJECT)))
     if name.startswith(VALUE):
+        import ctypes  # not above: a session comes to be, to refuse, where there is none
+
         address = address_of(name.removeprefix(VALUE))
         return None if address is None else ctypes.c_uint64.from_address(address).value
     return address_of(name)
