@@ -2,7 +2,8 @@
 
 import math
 
-from packageimage.model.method_key import value_text
+import pytest
+from packageimage.model.method_key import code_digest, value_text
 
 
 class Odd(str):
@@ -35,3 +36,23 @@ def test_the_sign_of_a_nan_counts():
 def test_zeros_and_truths_are_told_apart():
     texts = [value_text(value) for value in (0, False, 0.0, -0.0, None, "", b"")]
     assert len(set(texts)) == len(texts)
+
+
+CLASSES = {
+    "a line above it": ("class A:\n    x = 3\n", "# new\nclass A:\n    x = 3\n", True),
+    "its line as a value": ("class A:\n    x = 1\n", "\nclass A:\n    x = 2\n", False),
+    "a value that was its line": ("class A:\n    x = 1\n", "class A:\n    x = 3\n", False),
+    "an attribute that a method sets": (
+        "class A:\n    def f(self):\n        self.x = 1\n",
+        "class A:\n    def f(self):\n        self.y = 1\n",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_lines_of_classes(name):
+    """Python 3.13 and later note them in the code that makes a class."""
+    one, other, same = CLASSES[name]
+    digests = {code_digest(compile(text, "m", "exec")) for text in (one, other)}
+    assert (len(digests) == 1) is same

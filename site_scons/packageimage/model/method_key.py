@@ -12,6 +12,7 @@ Nothing here imports Numba or NumPy: their objects are recognised by what they o
 from __future__ import annotations
 
 import enum
+import itertools
 import marshal
 import re
 import struct
@@ -68,8 +69,11 @@ def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) ->
     known = None if left_out else _code_digests.get(code)
     if known is not None:
         return known
+    bytecode, constants = code.co_code, code.co_consts
+    if "__firstlineno__" in code.co_names:
+        bytecode, constants = _class_body(code)
     shape = (
-        code.co_code,
+        bytecode,
         code.co_name,
         code.co_argcount,
         code.co_posonlyargcount,
@@ -82,7 +86,6 @@ def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) ->
         code.co_cellvars,
         getattr(code, "co_exceptiontable", b""),
     )
-    constants = code.co_consts
     if _PLAIN_CONSTANTS.issuperset(map(type, constants)):
         data = marshal.dumps((shape, constants), _MARSHAL_VERSION)
     else:
@@ -93,6 +96,23 @@ def code_digest(code: types.CodeType, left_out: frozenset[str] = frozenset()) ->
     if not left_out:
         _code_digests[code] = result
     return result
+
+
+def _class_body(code: types.CodeType) -> tuple[bytes, tuple[object, ...]]:
+    """Bytecode and constants of a class's body, without its line that Python 3.13 and later note
+    there."""
+    import dis
+
+    bytecode, constants = bytearray(code.co_code), list(code.co_consts)
+    instructions = list(dis.get_instructions(code))
+    users = [each.arg for each in instructions if each.opcode in dis.hasconst]
+    for load, store in itertools.pairwise(instructions):
+        if store.opname == "STORE_NAME" and store.argval == "__firstlineno__":
+            if load.opname == "LOAD_SMALL_INT":
+                bytecode[load.offset + 1] = 0
+            elif load.arg is not None and users.count(load.arg) == 1:
+                constants[load.arg] = None
+    return bytes(bytecode), tuple(constants)
 
 
 def _constant_text(constant: object, left_out: frozenset[str]) -> str:
