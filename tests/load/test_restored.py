@@ -634,6 +634,7 @@ def test_attributes_of_numbas_dispatchers():
         "__dict__", "__get__", "__module__", "__name__", "__numba__", "__qualname__", "__slots__",
         "__weakref__", "__wrapped__", "_abc_impl", "_can_compile", "_clear", "_compile_for_args",
         "_cuda_call", "_enable_sysmon", "_insert", "targetoptions", "typeof_pyval",
+        "__firstlineno__", "__static_attributes__",  # of classes, since Python 3.13
     }  # fmt: skip
     assert names - ours - _OF_FUNCTION == NUMBAS_ATTRIBUTES - {"_type"} | {"_type"} & names
 

@@ -317,6 +317,8 @@ class Objects:
             raise CannotRestore("a weak reference")
         if kind in _TYPE_VARIABLES:
             return self._type_variable(obj, kind)
+        if kind is getattr(typing, "TypeAliasType", None):
+            return self._type_alias(obj)
         if kind is typing.NewType:
             return Made(
                 obj=obj,
@@ -382,6 +384,19 @@ class Objects:
         values = [("", kind), ("", obj.__name__), ("", obj.__module__), ("", inline(*args))]
         return Made(
             obj=obj, function=self.constructor("type_variable"), args=[*values, ("", given)]
+        )
+
+    def _type_alias(self, obj: Any) -> Node:
+        """Of a `type` statement. What it computes when it is asked for stands in no attribute."""
+        try:
+            value = obj.__value__
+        except Exception as error:  # names that only type checkers import
+            raise CannotRestore(f"a type alias whose value is a {type(error).__name__}") from None
+        values = [("", obj.__name__), ("", obj.__module__), (".__value__", value)]
+        return Made(
+            obj=obj,
+            function=self.constructor("type_alias"),
+            args=[*values, (".__type_params__", obj.__type_params__)],
         )
 
     # -- all other objects ---------------------------------------------------------------------

@@ -121,6 +121,8 @@ class FunctionTable:
                 for args, result in found.overloads.items()
             ]
         attributes = {k: v for k, v in vars(function).items() if k != "__wrapped__"}
+        if getattr(function, "__type_params__", ()):
+            attributes["__type_params__"] = function.__type_params__
         owner = self._owners.get(id(function), found)
         parts = (
             function.__kwdefaults__,

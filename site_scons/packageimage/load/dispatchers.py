@@ -118,8 +118,8 @@ class Function:
                 made.__kwdefaults__ = keywords
                 if annotations:
                     made.__annotations__ = annotations
-                if attributes:
-                    vars(made).update(attributes)
+                for name, value in (attributes or {}).items():
+                    setattr(made, name, value)
                 self.py_func = made
             return self.py_func  # type: ignore[no-any-return]
 
@@ -182,16 +182,20 @@ def _dispatcher_class(native: Extensions) -> Any:
 # Attributes that a dispatcher has of its function, which need no Numba.
 _OF_FUNCTION = frozenset(
     {
-        "__annotations__", "__closure__", "__code__", "__defaults__", "__globals__",
-        "__kwdefaults__", "__name__", "__qualname__", "__wrapped__", "doc", "func_code", "py_func",
+        "__annotate__", "__annotations__", "__closure__", "__code__", "__defaults__", "__globals__",
+        "__kwdefaults__", "__name__", "__qualname__", "__type_params__", "__wrapped__", "doc",
+        "func_code", "py_func",
     }
 )  # fmt: skip
 
 
 # functools.WRAPPER_ASSIGNMENTS and __wrapped__.
 _NUMBA_COPIES = frozenset(
-    {"__annotations__", "__doc__", "__module__", "__name__", "__qualname__", "__wrapped__"}
-)
+    {
+        "__annotate__", "__annotations__", "__doc__", "__module__", "__name__", "__qualname__",
+        "__type_params__", "__wrapped__",
+    }
+)  # fmt: skip
 
 
 def _make_class(native: Extensions) -> Any:

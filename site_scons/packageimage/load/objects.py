@@ -300,6 +300,14 @@ class _Restorer(Unpickler):
         return made
 
     @staticmethod
+    def type_alias(name: str, module: str, value: object, parameters: tuple[Any, ...]) -> object:
+        """What a `type` statement makes; its module is that of the function that makes it."""
+        import typing
+
+        namespace = {"__name__": module, "kind": typing.TypeAliasType}  # type: ignore[attr-defined]
+        return FunctionType(_new_alias.__code__, namespace)(name, value, parameters)
+
+    @staticmethod
     def closed_file(mode: str, encoding: str | None) -> object:
         """A file that was closed; it is nowhere now."""
         import os
@@ -363,6 +371,10 @@ class _Restorer(Unpickler):
             flat[index] = item
         if not writable:
             made.flags.writeable = False
+
+
+def _new_alias(name: str, value: object, parameters: tuple[Any, ...]) -> object:
+    return kind(name, value, type_params=parameters)  # type: ignore[name-defined]  # noqa: F821
 
 
 def _hearing(bases: tuple[type, ...]) -> list[type]:
