@@ -51,6 +51,7 @@ as_argument: dict[str, Any] = {}
 """The restored dispatchers that were arguments of calls, by their digests. Of two with one digest
 the second is Numba's business."""
 _NO_PARTS = (None, None, None, None)
+ABSENT = object()
 
 
 class Function:
@@ -60,23 +61,22 @@ class Function:
     may serve, calls, details); the last two are marshal's bytes, read when they are wanted.
     """
 
-    __slots__ = (
-        "_details", "closed", "converted", "defaults", "head", "installed", "module", "package",
-        "parts", "py_func",
-    )  # fmt: skip
+    # What few functions have otherwise stands here: making one takes a third as long. What is set
+    # when nearly each is called does not: a name that comes later gives CPython's object a dict.
+    _details: Any = None
+    _others: dict[Any, Any] | None = None
+    closed: tuple[Any, ...] = ()  # what its closure held: see `restored`
+    converted: tuple[Any, ...] = ()  # types that are served after conversion
+    parts: tuple[Any, ...] = _NO_PARTS
+    py_func: Any = None
 
     def __init__(self, package: Package, module: str, head: Any, defaults: Any) -> None:
         self.package = package
         self.module = module
         self.head = head
         self.defaults = defaults
-        # Compiled functions, None for one that Numba has to give, by the specs of arguments.
-        self.installed: dict[tuple[Any, ...], Any] = {}
-        self.converted: tuple[Any, ...] = ()  # types that are served after conversion
-        self.parts: tuple[Any, ...] = _NO_PARTS
-        self.closed: tuple[Any, ...] = ()  # what its closure held: see `restored`
-        self.py_func: Any = None
-        self._details: Any = None
+        self._first: Any = None
+        self._first_specs: Any = ABSENT
 
     def calls(self) -> Any:
         """(whether it may compile, methods); of each method the specs of its arguments, what
@@ -86,6 +86,32 @@ class Function:
         Not kept: it is wanted at the first call of each specialisation, and its tuples would take
         more memory and work of the garbage collector than what is made of them."""
         return marshal.loads(self.head[5])
+
+    def note_installed(self, specs: tuple[Any, ...] | None, compiled: Any) -> None:
+        """Keep a specialisation: its compiled function, None where Numba has to give it, under the
+        specs of its arguments, None where only Numba knows them.
+
+        Nearly all functions have one. No dict for that: what the garbage collector does to a
+        process when it ends goes by the number of objects.
+        """
+        if self._first_specs is ABSENT:
+            self._first, self._first_specs = compiled, specs
+        elif self._others is None:
+            self._others = {specs: compiled}
+        else:
+            self._others[specs] = compiled
+
+    def installed(self, specs: tuple[Any, ...] | None) -> Any:
+        """What was kept under these specs, `ABSENT` for nothing."""
+        if specs == self._first_specs:
+            return self._first
+        return ABSENT if self._others is None else self._others.get(specs, ABSENT)
+
+    def all_installed(self) -> list[tuple[tuple[Any, ...] | None, Any]]:
+        """(specs, compiled function) of what was kept, in that order."""
+        if self._first_specs is ABSENT:
+            return []
+        return [(self._first_specs, self._first), *(self._others or {}).items()]
 
     @property
     def details(self) -> Any:
@@ -142,18 +168,29 @@ def make(function: Function) -> Any:
 def set_parts(found: Any, parts: tuple[Any, ...]) -> None:
     """The rest of a dispatcher, which may refer to itself: its function's keywords' defaults,
     closure, annotations and attributes, and the function itself where it has another name."""
-    function = vars(found).get("_pkgimage_function")
+    function = function_of(found)
     if function is None:
         raise RuntimeError("Numba was imported in the middle of restoring")
-    *function.parts, py_func = parts
+    function.parts, py_func = parts[:-1], parts[-1]
     if py_func is not None:
         function.py_func = py_func
 
 
 def py_func_of(found: Any) -> Any:
     """The function that a dispatcher was made of."""
-    function = vars(found).get("_pkgimage_function")
+    function = function_of(found)
     return found.py_func if function is None else function.make_py_func()
+
+
+_own_attribute = object.__getattribute__
+
+
+def function_of(found: object) -> Function | None:
+    """A restored dispatcher's part of the image; None where it is Numba's, or no dispatcher."""
+    try:
+        return _own_attribute(found, "_pkgimage_function")  # type: ignore[no-any-return]
+    except AttributeError:
+        return None
 
 
 _class: Any = None
@@ -200,8 +237,7 @@ _NUMBA_COPIES = frozenset(
 
 def _make_class(native: Extensions) -> Any:
     base: Any = native.dispatcher.Dispatcher
-    initialise = base.__init__
-    type_manager = native.type_manager
+    initialise, type_manager = base.__init__, native.type_manager
 
     class CPUDispatcher(base):  # type: ignore[misc]
         """What stands for Numba's class of this name until Numba is imported."""
@@ -233,7 +269,7 @@ def _make_class(native: Extensions) -> Any:
                 super().__setattr__(name, value)
 
         def __getattr__(self, name: str) -> Any:
-            function = vars(self).get("_pkgimage_function")
+            function = function_of(self)
             if function is None:
                 raise AttributeError(name)
             if name == "targetoptions":
@@ -282,7 +318,7 @@ def _make_class(native: Extensions) -> Any:
         def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
             """The C code asks for a function to call. What it gets is called with the same
             arguments: this dispatcher once more, when it has learned of something that may fit."""
-            function = self.__dict__.get("_pkgimage_function")
+            function = function_of(self)
             found = None if kwargs or function is None else _answer(self, function, args, native)
             if found is None:
                 become_numbas(self)
@@ -297,7 +333,11 @@ def _make_class(native: Extensions) -> Any:
 
 def _is_folded(function: Function, args: tuple[Any, ...]) -> bool:
     """Whether the C code has changed the arguments of a call."""
-    return bool(function.head[3]) or any(type(value) is OmittedArg for value in args)
+    return bool(function.head[3]) or (function.defaults is not None and _has_omitted(args))
+
+
+def _has_omitted(args: tuple[Any, ...]) -> bool:
+    return any(type(value) is OmittedArg for value in args)
 
 
 class _Again:
@@ -324,18 +364,21 @@ def _answer(found: Any, function: Function, args: tuple[Any, ...], native: Exten
     """What to call: the dispatcher itself after its specialisations were added, or one of them;
     None when Numba has to answer."""
     may_compile, methods = function.calls()
-    installed = function.installed
-    if not may_compile and any(method[0] not in installed for method in methods):
+    if not may_compile and any(function.installed(method[0]) is ABSENT for method in methods):
         # So the C code chooses among all, and converts.
         for method in methods:
             _install(found, function, method, native)
         return found
-    actual = tuple([spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args])
+    if function.defaults is None:
+        actual = tuple(map(spec_of, args))
+    else:
+        actual = tuple([spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args])
     if None in actual:
         return None
-    if actual in installed:
+    known = function.installed(actual)
+    if known is not ABSENT:
         # Another thread has added it since the C code looked, or it could not be added.
-        return installed[actual]
+        return known
     if not may_compile:
         return _converted(found, function, actual, native)
     for method in methods:
@@ -346,7 +389,8 @@ def _answer(found: Any, function: Function, args: tuple[Any, ...], native: Exten
 
 def _converted(found: Any, function: Function, actual: tuple[Any, ...], native: Extensions) -> Any:
     """What fits after conversions, found once for these types; None where only Numba can tell."""
-    declared = list(function.installed)
+    pairs = function.all_installed()
+    declared: list[Any] = [specs for specs, _ in pairs]
     if None in declared:
         return None
     try:
@@ -355,12 +399,12 @@ def _converted(found: Any, function: Function, actual: tuple[Any, ...], native: 
         return None
     if chosen is None:
         return None
-    compiled = function.installed[declared[chosen]]
+    compiled = pairs[chosen][1]
     if compiled is not None:
         with _lock:
             if actual not in function.converted and type(found) is _class:
                 function.converted += (actual,)
-                found._insert([native.type_code(spec)._code for spec in actual], compiled)
+                found._insert(native.codes_of(actual), compiled)
     return compiled
 
 
@@ -382,11 +426,13 @@ def _install(found: Any, function: Function, method: Any, native: Extensions) ->
     with _lock:
         if type(found) is not _class:
             return found  # reading constants has imported Numba
-        if specs not in function.installed:  # another thread may have been quicker
-            function.installed[specs] = compiled
+        known = function.installed(specs)
+        if known is ABSENT:  # else another thread has been quicker
+            known = compiled
+            function.note_installed(specs, compiled)
             if compiled is not None:
-                found._insert([native.type_code(spec)._code for spec in specs], compiled)
-        return function.installed[specs]
+                found._insert(native.codes_of(specs), compiled)
+        return known
 
 
 # -- Numba ---------------------------------------------------------------------------------------
@@ -431,7 +477,7 @@ def become_numbas(found: Any) -> None:
     """Import Numba, which makes all restored dispatchers its own (`numba_is_imported`)."""
     import numba  # noqa: F401
 
-    if "_pkgimage_function" in vars(found):
+    if function_of(found) is not None:
         numba_is_imported()
 
 
@@ -451,7 +497,7 @@ def numba_is_imported() -> None:
             call()
         when_numba_is_imported.clear()
         lazy.resolve_all()
-        waiting = [(one, vars(one).get("_pkgimage_function")) for one in _functions]
+        waiting = [(one, function_of(one)) for one in _functions]
         pairs = [(found, function) for found, function in waiting if function is not None]
         _kept.extend(pairs)  # their compiled functions may be running
         # Who finds none left goes on, so they are there until all are Numba's.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -190,6 +191,11 @@ class Extensions:
             code = _TypeCode(_FIRST_CODE + 1 + len(self._codes))
             known = self._codes.setdefault(spec, code)
         return known
+
+    def codes_of(self, specs: Iterable[Spec]) -> list[int]:
+        """The same of several types, as the C code takes them."""
+        known = self._codes
+        return [(known.get(spec) or self.type_code(spec))._code for spec in specs]
 
     def type_of(self, value: object) -> _TypeCode:
         """What the C dispatcher asks for where it does not know a value's type by itself."""

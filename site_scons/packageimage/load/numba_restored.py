@@ -52,8 +52,8 @@ def give_specialisations(restored: Restored) -> None:
             found.compile(
                 arguments if return_type is None else typing.signature(return_type, *arguments)
             )
-        keys = {specs: key for specs, _, key, _ in methods} if function.installed else {}
-        for specs, compiled in function.installed.items():
+        keys = {specs: key for specs, _, key, _ in methods}
+        for specs, compiled in function.all_installed():
             if compiled is None:
                 continue  # its types may be such that only Numba knows them
             arguments = types_of(specs, function.defaults or ())

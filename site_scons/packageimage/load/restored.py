@@ -160,14 +160,16 @@ class RestoredPackage:
         (dispatcher, parts) to be set, or what else Numba makes of functions."""
         if type(first) is str and first == "dispatcher":
             module, index, defaults = rest
-            return dispatchers.make(Function(self, module, self._head(module, index), defaults))
+            heads = self._heads.get(module) or self._read_heads(module)
+            return dispatchers.make(Function(self, module, heads[index], defaults))
         if type(first) is str and first == "py_func":
             return dispatchers.py_func_of(*rest)
         if type(first) is str and first == CALLABLE:
             from . import callables
 
             module, index, py_func = rest
-            return callables.make(self, module, self._head(module, index), py_func)
+            heads = self._heads.get(module) or self._read_heads(module)
+            return callables.make(self, module, heads[index], py_func)
         dispatchers.set_parts(first, *rest)
         if dispatchers.is_dispatcher(type(first)) and first._pkgimage_function.parts[1]:
             self._closures.append(first._pkgimage_function)
@@ -175,13 +177,11 @@ class RestoredPackage:
 
     # -- functions -----------------------------------------------------------------------------
 
-    def _head(self, module: str, index: int) -> Any:
-        """What the table says of a function: see `dispatchers.Function`."""
-        heads = self._heads.get(module)
-        if heads is None:
-            start, size = self.modules[module].functions
-            heads = self._heads[module] = marshal.loads(self.image.data[start : start + size])
-        return heads[index]
+    def _read_heads(self, module: str) -> list[Any]:
+        """What the table says of each function of a module: see `dispatchers.Function`."""
+        start, size = self.modules[module].functions
+        heads = self._heads[module] = marshal.loads(self.image.data[start : start + size])
+        return heads  # type: ignore[no-any-return]
 
     def install(
         self, row: tuple[Any, ...], key: str, target: object, native: Extensions, name: str
@@ -193,13 +193,13 @@ class RestoredPackage:
         if not _has_kept_closure(target):
             raise NeedsNumba  # whose keys tell closures apart
         address = self.ready(row, key, target, native)
-        _, own, _, _, _, _, qualname, module = row
+        qualname, module = row[6:]
         return native.functions.make_function(
             sys.modules.get(module) or ModuleType(module),  # a stencil's code is in none
             name,
             f"compiled wrapper for {qualname!r}",
             address,
-            self._environments[own],
+            self._environments[row[1]],
             self._alive,
         )
 
@@ -317,7 +317,7 @@ class RestoredPackage:
             constant = _is_constant(value)
             if restored is not value or not constant:
                 self._compare(module, name, digest, value)
-            if dispatchers.is_dispatcher(type(value)) and _function_of(value).closed:
+            if dispatchers.is_dispatcher(type(value)) and value._pkgimage_function.closed:
                 if not _has_kept_closure(value):
                     raise CannotInstall(f"expected {module}.{name} as at build, found another one")
             elif constant:
@@ -363,15 +363,11 @@ def _digests(content: Any) -> tuple[str, ...]:
     return (short_digest(content.tobytes()),)
 
 
-def _function_of(target: Any) -> Function:
-    return vars(target)["_pkgimage_function"]  # type: ignore[no-any-return]
-
-
 def _has_kept_closure(target: Any, seen: tuple[object, ...] = ()) -> bool:
     """Whether the closure of a restored dispatcher, and those of the dispatchers in it, are as they
     were restored."""
-    function = getattr(target, "__dict__", {}).get("_pkgimage_function")  # a stencil has no dict
-    if function is None or any(target is one for one in seen):
+    function = dispatchers.function_of(target)
+    if function is None or not function.closed or any(target is one for one in seen):
         return True
     for cell, content, digests in function.closed:
         if _content(cell) is not content or (digests and _digests(content) != digests):
