@@ -7,8 +7,9 @@
     python3 run.py machines      images on emulated machines of other platforms
     python3 run.py lint types    style, then types
 
-Everything is installed into .venv here, once for each change of pyproject.toml. Several lanes run
-in the order given; the first that fails ends the run with its exit code.
+Everything is installed into .venv here, once for each change of pyproject.toml; into .venv-3.13 if
+that is another Python's and this is 3.13. Several lanes run in the order given; the first that
+fails ends the run with its exit code.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
-VENV = HERE / ".venv"
-STAMP = VENV / "installed-for"
 EXTRAS = "build,examples,lint,test"
 
 
@@ -87,6 +86,23 @@ def check_python(found: tuple[int, int], pyproject: str) -> None:
         )
 
 
+def environment_folder(folder: Path, running: str) -> Path:
+    """Where the environment of a Python is: `.venv`, or beside it where another version has that.
+
+    running: its version, such as 3.13.
+    """
+    try:
+        config = (folder / ".venv" / "pyvenv.cfg").read_text(encoding="utf-8")
+    except OSError:
+        return folder / ".venv"
+    found = re.search(r"^version\s*=\s*(\d+\.\d+)", config, re.MULTILINE)
+    other = found is not None and found[1] != running
+    return folder / (f".venv-{running}" if other else ".venv")
+
+
+VENV = environment_folder(HERE, "{}.{}".format(*sys.version_info))
+
+
 def check_modules() -> None:
     """Raises Mistake when Python has been installed without what makes environments."""
     for module in ("venv", "ensurepip"):
@@ -98,7 +114,7 @@ def check_modules() -> None:
 
 
 def environment() -> dict[str, str]:
-    """The user's environment without another Python's settings, with .venv's programs first."""
+    """The user's environment without another Python's settings, with its own programs first."""
     left_out = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
     environ = {name: value for name, value in os.environ.items() if name not in left_out}
     environ["PATH"] = os.pathsep.join([str(python().parent), os.environ.get("PATH", os.defpath)])
@@ -118,9 +134,11 @@ def run(words: list[str], **options: Any) -> int:
 
 
 def set_up(pyproject: str) -> None:
-    """Make .venv and install this checkout into it, when that has not been done for `pyproject`."""
+    """Make the environment and install this checkout into it, when that has not been done for
+    `pyproject`."""
+    stamp = VENV / "installed-for"
     wanted = hashlib.sha256(f"{EXTRAS}\n{pyproject}".encode()).hexdigest()
-    if STAMP.is_file() and STAMP.read_text() == wanted and python().exists():
+    if stamp.is_file() and stamp.read_text() == wanted and python().exists():
         return
     if not usable():
         # --clear: of an environment whose making was interrupted, nothing is worth keeping.
@@ -131,11 +149,11 @@ def set_up(pyproject: str) -> None:
     install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if run([*install, "--editable", f".[{EXTRAS}]"], stdin=subprocess.DEVNULL):
         raise Mistake("expected pip to install all, found the problem above: mend it and repeat")
-    STAMP.write_text(wanted)
+    stamp.write_text(wanted)
 
 
 def usable() -> bool:
-    """Whether .venv has an interpreter that starts and has pip."""
+    """Whether the environment has an interpreter that starts and has pip."""
     silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     return python().exists() and run(["-m", "pip", "--version"], **silent) == 0
 
