@@ -295,6 +295,7 @@ from numba.core.ccallback import CFunc
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 from numba.stencils.stencil import StencilFunc
+print(sorted(ufuncs.half.targetoptions["fastmath"]))
 for each in (lazy, eager, ufuncs.half, ufuncs.add_half):
     print(type(each) is DUFunc, each.types, list(each._dispatcher.overloads), each._frozen)
 for each in (spread, total, general.added):

@@ -128,11 +128,11 @@ class Described:
         raise NotImplementedError
 
 
-def _is_plain(value: object) -> bool:
-    """Whether marshal gives a value back as it was; NumPy's numbers it does not."""
+def _is_plain(value: Any) -> bool:
+    """Whether marshal gives a value back as it was; NumPy's numbers it does not. It sorts sets."""
     if type(value) is dict:
         return all(_is_plain(part) for pair in value.items() for part in pair)
-    if type(value) is tuple:
+    if type(value) in (tuple, set, frozenset):
         return all(map(_is_plain, value))
     return type(value) in (bool, int, float, complex, str, bytes, type(None))
 

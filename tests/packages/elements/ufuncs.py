@@ -25,7 +25,7 @@ def largest(a, b):
     return a if a > b else b
 
 
-@vectorize(["f8(i4)"], nopython=True, fastmath=True)
+@vectorize(["f8(i4)"], nopython=True, fastmath={"nnan", "contract"})
 def half(x):
     return x / 2
 
