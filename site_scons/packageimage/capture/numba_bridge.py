@@ -986,6 +986,15 @@ def stencil_options(stencil: Any) -> str:
     return options_text({"mode": stencil.mode, **stencil.options})
 
 
+_parallel_builders: dict[int, tuple[Any, Any]] = {}
+
+
+def parallel_builder(value: Any) -> Any:
+    """What has built a universal function for `target='parallel'`, a ufunc of NumPy's; None for any
+    other object."""
+    return _parallel_builders.get(id(value), (None, None))[1]
+
+
 def _hook_ufuncs(recorder: Recorder) -> None:
     def compile_core(original: Callable) -> Callable:
         def hooked(self: Any, sig: Any, flags: Any, locals: Any) -> Any:
@@ -1027,6 +1036,16 @@ def _hook_ufuncs(recorder: Recorder) -> None:
 
         return hooked
 
+    def build_ufunc(original: Callable) -> Callable:
+        def hooked(self: Any) -> Any:
+            found = original(self)
+            _parallel_builders[id(found)] = found, self  # the function, so that its id stays its
+            return found
+
+        return hooked
+
+    for builder in (parallel_ufunc.ParallelUFuncBuilder, parallel_ufunc.ParallelGUFuncBuilder):
+        _replace(builder, "build_ufunc", build_ufunc)
     _replace(dufunc.DUFunc, "find_ewise_function", find_loop)
     _replace(ufuncbuilder.UFuncDispatcher, "compile", compile_options)
     _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", compile_core)

@@ -18,7 +18,7 @@ from numba.core import ccallback, compiler, ir, types
 from numba.core.typing.ctypes_utils import to_ctypes
 from numba.experimental.jitclass import base as jitclass
 from numba.np import numpy_support
-from numba.np.ufunc import dufunc, gufunc
+from numba.np.ufunc import dufunc, gufunc, ufuncbuilder
 from numba.stencils import stencil
 
 from ..model import package_data
@@ -30,6 +30,7 @@ from ..model.method_key import (
     lives_in_its_module,
     options_text,
 )
+from ..model.package_data import PARALLEL
 from ..model.type_spec import NUMBERS, Spec
 from . import numba_bridge
 from .captured import CapturedMethod
@@ -293,6 +294,55 @@ class GUFunc(_Universal):
         return tuple(wanted) == specs
 
 
+class Parallel(_Universal):
+    """A ufunc of NumPy's, whose loops it was made with: no object of Numba's is left of it."""
+
+    kind = PARALLEL
+    what = "a universal function of Numba's for target='parallel'"
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.function = function_of(value)
+        if getattr(value, "__dict__", None):  # which ufuncs have since NumPy 2.2
+            raise CannotRestore(f"{self.what} that was given attributes")
+        if not lives_in_its_module(self.function):
+            raise CannotRestore(f"{self.what} with globals of its own")
+        builder = numba_bridge.parallel_builder(value)
+        inner = builder.nb_func
+        if inner.locals:
+            raise CannotRestore(f"{self.what} with declared locals")
+        self._inner_options = self._plain(dict(inner.targetoptions), "options")
+        self._options: dict[str, Any] = {}
+        signature, writable = None, ()
+        self._role = "parallel-ufunc"
+        if isinstance(builder, ufuncbuilder.GUFuncBuilder):
+            self._options = self._plain(dict(builder.targetoptions), "options")
+            self._role = f"parallel-gufunc{builder.sin}{builder.sout}"
+            signature, writable = builder.signature, tuple(builder.writable_args)
+        given = int(builder.identity), signature, writable
+        self._given = value.nin, value.nout, *self._plain(given, "arguments")
+        self._early = [(tuple(each.args), each.return_type) for each in builder._sigs]
+        for args, returned in self._early:
+            if None in map(number_of, self._operands(args, returned)):
+                raise CannotRestore(f"{self.what} with operands of {args}")
+
+    def _operands(self, args: tuple[Any, ...], returned: Any) -> tuple[Any, ...]:
+        """The types of a loop's operands, outputs last; a gufunc's are arguments of its code."""
+        return args if self._given[3] is not None else (*args, returned)
+
+    def head(self, methods: Methods, position: Position) -> Row:
+        options = options_text({**self._inner_options, **self._options})
+        declared, loops = [], []
+        for args, returned in self._early:
+            key, with_return = self._keyed(options, args, (None, returned), methods)
+            declared.append((args, returned if with_return else None))
+            kinds = [number_of(kind) for kind in self._operands(args, returned)]
+            loops.append(self._loop(key, kinds, methods, position, self._role, early=True))
+        rest = (_pairs(self._options), _pairs(self._inner_options), loops,
+                numba_bridge.dumps(declared))  # fmt: skip
+        return (self.kind, *self._given, package_data.dumps(package_data.canonical(rest)))
+
+
 def _callers(key: str, methods: Methods) -> Row:
     """The keys of the methods that compiling has compiled a loop for."""
     return tuple(caller for caller in sorted(methods) if key in methods[caller].causes)
@@ -457,12 +507,20 @@ _KINDS: dict[type, type[Described]] = {
 }
 
 
+def _kind_of(value: Any) -> type[Described] | None:
+    if type(value) is numpy.ufunc and numba_bridge.parallel_builder(value) is not None:
+        return Parallel
+    return _KINDS.get(type(value))
+
+
 def function_of(value: Any) -> Any:
     """The Python function, or class, that one of these objects was made of, None for any other
     object."""
-    kind = _KINDS.get(type(value))
+    kind = _kind_of(value)
     if kind is None:
         return None
+    if kind is Parallel:
+        return numba_bridge.parallel_builder(value).py_func
     if kind is DUFunc:
         return value._dispatcher.py_func
     if kind is GUFunc:
@@ -474,4 +532,6 @@ def function_of(value: Any) -> Any:
 
 def described(value: Any) -> Described:
     """Raises CannotRestore."""
-    return _KINDS[type(value)](value)
+    kind = _kind_of(value)
+    assert kind is not None, value
+    return kind(value)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from ..model.package_data import PARALLEL
 from . import dispatchers
 from .dispatchers import CannotInstall, NeedsNumba
 from .numba_extensions import Extensions, Unavailable
@@ -91,6 +92,10 @@ def part_of(found: Any) -> Any:
 
 def make(package: Any, module: str, head: Any, py_func: Any) -> Any:
     """An object; where Numba is there it waits to be Numba's."""
+    if head[0] == PARALLEL:
+        from . import parallel
+
+        return parallel.make(package, head, py_func)
     maker = importlib.import_module(f".{_MAKERS[head[0]]}", __package__)
     native = dispatchers.native_extensions()
     if native is not None:

@@ -5,6 +5,7 @@ One of the modules that use Numba's private interfaces; it imports Numba.
 
 from __future__ import annotations
 
+import marshal
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -13,14 +14,16 @@ from numba.core import ccallback, compiler, ir, types
 from numba.core.registry import cpu_target
 from numba.core.typing.asnumbatype import as_numba_type
 from numba.experimental.jitclass import base as jitclass
-from numba.np.ufunc import dufunc, gufunc, ufuncbuilder
+from numba.np.ufunc import dufunc, gufunc, parallel, ufuncbuilder
 from numba.stencils import stencil
 
 from ..model.type_spec import Spec
 from . import jitclasses
 from .callables import PART, forget_part
 from .constants import loads
+from .dispatchers import CannotInstall
 from .image import note_answer
+from .numba_library import ImageLibrary
 from .numba_types import type_of
 
 Restored = Iterable[tuple[Any, Any]]
@@ -147,6 +150,27 @@ def _specialise_gufunc(found: Any, part: Any) -> None:
         note_answer(key, found._dispatcher)
         found.add(args if returned is None else returned(*args))
     found.build_ufunc()
+
+
+def compile_parallel(head: Any, py_func: Any) -> None:
+    """Ask for the loops of a function for `target='parallel'`, as its decorator would: that starts
+    threads and makes the code's environments. Raises CannotInstall where the image has no say."""
+    _, _, _, _, signature, writable, body = head
+    options, inner_options, loops, declared = marshal.loads(body)
+    builder: Any
+    if signature is None:
+        builder = parallel.ParallelUFuncBuilder(py_func)
+    else:
+        builder = parallel.ParallelGUFuncBuilder(
+            py_func, signature, None, False, dict(options), tuple(writable)
+        )
+    builder.nb_func = ufuncbuilder.UFuncDispatcher(py_func, targetoptions=dict(inner_options))
+    for (args, returned), (_, _, key) in zip(loads(declared), loops, strict=True):
+        note_answer(key, builder.nb_func)
+        result = builder.add(tuple(args) if returned is None else returned(*args))
+        if not isinstance(result.library, ImageLibrary):
+            raise CannotInstall(f"expected code for {py_func.__qualname__}{args}, found none")
+    builder.build_ufunc()
 
 
 def _annotate(found: Any, part: Any) -> None:

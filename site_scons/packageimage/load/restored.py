@@ -15,7 +15,14 @@ from importlib.machinery import PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..model.package_data import CALLABLE, DataError, PackageData, RestoredModule, decode
+from ..model.package_data import (
+    CALLABLE,
+    PARALLEL,
+    DataError,
+    PackageData,
+    RestoredModule,
+    decode,
+)
 from . import dispatchers, lazy, log, slots
 from .constants import loads
 from .dispatchers import CannotInstall, Function, NeedsNumba
@@ -46,6 +53,7 @@ class RestoredPackage:
         self.answered = 0
         self.waiting: list[tuple[Any, Function]] = []  # dispatchers that will be Numba's own
         self.waiting_callables: list[tuple[Any, Any]] = []
+        self.waiting_parallel: list[tuple[Any, Any]] = []
         self._closures: list[Function] = []  # functions whose closures are not noted yet
         self._heads: dict[str, list[Any]] = {}
         self._environments: dict[str, Any] = {}
@@ -80,6 +88,8 @@ class RestoredPackage:
                 # By the program: a session whose environment says so has no images.
                 raise CannotRestore("Numba's decorators are switched off in this process")
             self._check_absent(record)
+            if record.functions[1]:
+                self._import_numba_for_threads(name)
             for imported in record.imports:
                 if imported not in sys.modules:
                     importlib.import_module(imported)
@@ -92,11 +102,12 @@ class RestoredPackage:
             for function in self._closures:
                 function.closed = _contents(function)
             self._closures.clear()
-            self._finish_dispatchers()
+            self._finish()
         except Exception as error:
             self._closures.clear()
             self.waiting.clear()
             self.waiting_callables.clear()
+            self.waiting_parallel.clear()
             namespace.clear()
             namespace.update(before)
             if isinstance(error, CannotRestore):
@@ -108,6 +119,20 @@ class RestoredPackage:
         initialise = namespace.get("__pkgimage_init__")
         if initialise is not None:
             initialise()
+
+    def _import_numba_for_threads(self, module: str) -> None:
+        """Import Numba where a setting says which threads there are, and functions of a module that
+        is about to be restored take them for granted."""
+        heads = self._heads.get(module) or self._read_heads(module)
+        if not any(head[0] == PARALLEL for head in heads):
+            return
+        native = dispatchers.native_extensions()
+        try:
+            if native is None:
+                raise NeedsNumba
+            self.start_threads(native)
+        except NeedsNumba:
+            importlib.import_module("numba")
 
     @staticmethod
     def _check_absent(record: RestoredModule) -> None:
@@ -138,8 +163,9 @@ class RestoredPackage:
         if record.lazy and dispatchers.native_extensions() is None:
             lazy.resolve_all()
 
-    def _finish_dispatchers(self) -> None:
-        """Dispatchers that were made while Numba is there: now they have all their parts."""
+    def _finish(self) -> None:
+        """Dispatchers that were made while Numba is there, now that they have all their parts, and
+        what uses the module's objects."""
         waiting, others = self.waiting, self.waiting_callables
         if waiting or others:
             from .numba_restored import give_classes, give_specialisations
@@ -154,6 +180,11 @@ class RestoredPackage:
                 numba_callables.give_specialisations(others)
             waiting.clear()
             others.clear()
+        if self.waiting_parallel:
+            from . import parallel
+
+            parallel.finish(self, self.waiting_parallel, dispatchers.native_extensions())
+            self.waiting_parallel.clear()
 
     def _special(self, first: Any, *rest: Any) -> Any:
         """What a pickle calls for what only the loader understands: a dispatcher, its function,
@@ -216,7 +247,7 @@ class RestoredPackage:
                 if not self.image.was_frozen(key, target):
                     raise
         if threads:
-            self._start_threads(native)
+            self.start_threads(native)
         filled = self._environments
         for slot, namespace, constants in environments:
             if slot not in filled:
@@ -282,7 +313,7 @@ class RestoredPackage:
             raise CannotInstall(f"expected {slot}, found another object than at first")
         self.image.slots[index] = address
 
-    def _start_threads(self, native: Extensions) -> None:
+    def start_threads(self, native: Extensions) -> None:
         if self._threads:
             return
         try:

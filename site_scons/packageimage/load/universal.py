@@ -46,7 +46,8 @@ def initialise(found: Any, part: Any) -> None:
     part.initialise(found)
 
 
-def _number(item: str) -> int:
+def type_number(item: str) -> int:
+    """NumPy's number of an operand's type."""
     import numpy
 
     return int(numpy.dtype(item).num)
@@ -174,7 +175,7 @@ class DUFuncPart(_UniversalPart):
 
     def add(self, found: Any, loops: Iterable[tuple[Items, str, int]]) -> None:
         for items, key, address in loops:
-            found._add_loop(address, list(map(_number, items)))
+            found._add_loop(address, list(map(type_number, items)))
             self.loops.append((items, key))
         self.watches = any(callers for *_, callers in self.later)
         if self.head[3] and not _is_frozen(found):
@@ -403,7 +404,7 @@ class GUFuncPart(_UniversalPart):
         nin, nout, identity, signature, writable, _, _ = self.head
         module = sys.modules[_MODULE]
         name, doc = self.py_func.__name__, self.py_func.__doc__
-        numbers = [list(map(_number, items)) for items, _ in known]
+        numbers = [list(map(type_number, items)) for items, _ in known]
         nothing = [None] * len(numbers)
         self.ufunc = module.fromfunc(
             name, doc, list(self._addresses), numbers, nin, nout, nothing,

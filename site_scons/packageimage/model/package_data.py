@@ -20,6 +20,7 @@ from typing import Any
 from .record import Record
 
 FORMAT = 2
+PARALLEL = "parallel ufunc"  # in a table of functions: one that has no object of Numba's
 CALLABLE = "callable"  # in the pickle: what Numba made of a function and is no dispatcher
 ALIGNMENT = 64
 MARSHAL_VERSION = 2  # the last without references, which depend on reference counts
