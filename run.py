@@ -6,6 +6,7 @@
     python3 run.py slow          the tests with real packages and long builds
     python3 run.py machines      images on emulated machines of other platforms
     python3 run.py lint types    style, then types
+    python3 run.py setup         nothing but what is installed for all of these
 
 Everything is installed into .venv here, once for each change of pyproject.toml; into .venv-3.13 if
 that is another Python's and this is 3.13. Several lanes run in the order given; the first that
@@ -36,6 +37,7 @@ class Lane(NamedTuple):
 
 
 LANES = {
+    "setup": Lane("make the environment, and no more", []),
     "demo": Lane(
         "build the examples' images, run them, show the gain",
         [
