@@ -123,11 +123,15 @@ class FunctionTable:
         attributes = {k: v for k, v in vars(function).items() if k != "__wrapped__"}
         if getattr(function, "__type_params__", ()):
             attributes["__type_params__"] = function.__type_params__
+        # Since Python 3.14 annotations are what a function of the function's returns.
+        annotate = getattr(function, "__annotate__", None)
+        if annotate is not None:
+            attributes["__annotate__"] = annotate
         owner = self._owners.get(id(function), found)
         parts = (
             function.__kwdefaults__,
             function.__closure__,
-            function.__annotations__ or None,
+            None if annotate is not None else function.__annotations__ or None,
             attributes or None,
             None if owner is found else function,
         )
