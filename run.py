@@ -97,7 +97,7 @@ def environment_folder(folder: Path, running: str) -> Path:
         config = (folder / ".venv" / "pyvenv.cfg").read_text(encoding="utf-8")
     except OSError:
         return folder / ".venv"
-    found = re.search(r"^version\s*=\s*(\d+\.\d+)", config, re.MULTILINE)
+    found = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", config, re.MULTILINE)
     other = found is not None and found[1] != running
     return folder / (f".venv-{running}" if other else ".venv")
 

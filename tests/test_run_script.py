@@ -16,7 +16,8 @@ FOLDERS = {
     "": ".venv",
     "home = /usr/bin\nversion = 3.12.1\n": ".venv",
     "home = /usr/bin\nversion = 3.11.7\n": ".venv-3.12",
-    "version_info = 3.1\nversion=3.13.0\n": ".venv-3.12",
+    "implementation = CPython\nversion=3.13.0\n": ".venv-3.12",
+    "implementation = CPython\nversion_info = 3.13.0\n": ".venv-3.12",  # as uv has it
 }
 
 
