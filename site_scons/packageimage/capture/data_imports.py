@@ -92,7 +92,14 @@ def _parsed(module: ModuleType) -> ast.Module | None:
     try:
         return ast.parse(inspect.getsource(module))
     except (OSError, TypeError, SyntaxError):
+        pass
+    # `inspect` takes an empty file, as many an __init__.py is, for none.
+    get_source = getattr(getattr(module.__spec__, "loader", None), "get_source", None)
+    try:
+        empty = get_source is not None and get_source(module.__name__) == ""
+    except (ImportError, OSError, SyntaxError, UnicodeError):
         return None
+    return ast.Module([], []) if empty else None
 
 
 def _imported(tree: ast.Module, module: ModuleType) -> Iterator[str]:
