@@ -10,6 +10,7 @@ names = st.text(min_size=1, max_size=8)
 modules = st.lists(
     st.tuples(
         names, st.lists(names, max_size=2).map(tuple), st.lists(names, max_size=2).map(tuple),
+        st.lists(st.tuples(names, names, names), max_size=2).map(tuple),
         st.lists(st.tuples(names, names, names), max_size=2).map(tuple), st.binary(max_size=99),
         st.just(()), st.binary(max_size=99),
     ),
@@ -27,11 +28,11 @@ def test_what_is_written_is_read(modules, buffers):
     section = section_of(modules, buffers)
     found = decode(section)
     assert len(found.modules) == len(modules)
-    for (name, imports, absent, lazy, pickle, taken, functions), module in zip(
+    for (name, imports, absent, lazy, frozen, pickle, taken, functions), module in zip(
         modules, found.modules, strict=True
     ):
         assert (module.name, module.imports, module.absent) == (name, imports, absent)
-        assert (module.lazy, module.buffers) == (lazy, taken)
+        assert (module.lazy, module.frozen, module.buffers) == (lazy, frozen, taken)
         for data, (start, size) in ((pickle, module.pickle), (functions, module.functions)):
             assert section[start : start + size] == data
     for (data, readonly), (start, size, said) in zip(buffers, found.buffers, strict=True):
@@ -59,7 +60,7 @@ def test_other_bytes(data):
 
 @given(st.integers(0, 200))
 def test_a_cut_section(length):
-    whole = section_of([("m", (), (), (), b"p", (), b"f")], [(b"buffer" * 30, True)])
+    whole = section_of([("m", (), (), (), (), b"p", (), b"f")], [(b"buffer" * 30, True)])
     if length < len(whole) - 1:
         with pytest.raises(DataError):
             decode(whole[:length])

@@ -527,6 +527,9 @@ class _Slots:
 
     def __init__(self) -> None:
         self._cells: dict[str, ctypes.c_void_p] = {}
+        # What compiled code has taken references for, and the modules of the functions that use it.
+        self._addresses: dict[str, set[int]] = {}
+        self._users: dict[str, set[str]] = {}
 
     def cell(self, name: str) -> ctypes.c_void_p:
         if name not in self._cells:
@@ -541,9 +544,38 @@ class _Slots:
             variable.linkage = "external"
         return module.globals[name]
 
-    def load(self, builder: ir.IRBuilder, name: str, value: int) -> ir.Value:
+    def load(
+        self, builder: ir.IRBuilder, name: str, value: int, users: Iterable[str] = ()
+    ) -> ir.Value:
         self.cell(name).value = value
+        self._addresses.setdefault(name, set()).add(value)
+        self._users.setdefault(name, set()).update(users)
         return builder.load(self.declare(builder.module, name))
+
+    def rebound(self) -> dict[str, frozenset[str]]:
+        """References to globals that are other objects now than when code took them, with the
+        modules of the functions that use them; none where an earlier capture has answered."""
+        found = {}
+        for name, cell in sorted(self._cells.items()):
+            if not (name.startswith(_REBINDABLE) and cell.value):
+                continue
+            if self._addresses.get(name, {cell.value}) != {_address_now(name)}:
+                found[name] = frozenset(self._users.get(name, ()))
+        return found
+
+
+_REBINDABLE = ("pkgimage.array.", "pkgimage.ref.object:", "pkgimage.ref.function:")
+
+
+def _address_now(name: str) -> int | None:
+    """What a reference means now; None where its global is gone."""
+    prefix, module, attribute, *_ = name.split(":")
+    value = getattr(sys.modules.get(module), "__dict__", {}).get(attribute)
+    if prefix.endswith("function"):
+        return _function_address(value)
+    if prefix.endswith("data"):
+        return int(value.ctypes.data) if isinstance(value, numpy.ndarray) else None
+    return id(value)
 
 
 def define_pointer(slots: _Slots, name: str, address: int) -> None:
@@ -740,7 +772,7 @@ def _hook_slots(recorder: Recorder, slots: _Slots) -> None:
                 symbol = f"numba.dynamic.globals.{intaddr:x}"
                 recorder.unnamed_addresses[symbol] = f"{info}: {error}"
                 return original(self, builder, intaddr, info)
-            return slots.load(builder, name, intaddr)
+            return slots.load(builder, name, intaddr, _modules_in_progress(recorder))
 
         return hooked
 
@@ -760,7 +792,11 @@ def _hook_slots(recorder: Recorder, slots: _Slots) -> None:
                 ary.ctypes.data: f"pkgimage.array.data:{reference}:{shape}",
                 id(ary): f"pkgimage.array.object:{reference}:{shape}",
             }
-            self.add_dynamic_addr = lambda b, intaddr, info: slots.load(b, names[intaddr], intaddr)
+            recorder.keep(ary)  # no other one is to be taken for it
+            users = _modules_in_progress(recorder)
+            self.add_dynamic_addr = lambda b, address, info: slots.load(
+                b, names[address], address, users
+            )
             try:
                 return original(self, builder, typ, ary)
             finally:
@@ -797,6 +833,10 @@ def _jitclass_box(address: int) -> str | None:
 
 def _functions_in_progress(recorder: Recorder) -> list[python_types.FunctionType]:
     return [function for frame in reversed(recorder.frames) for function in frame.functions]
+
+
+def _modules_in_progress(recorder: Recorder) -> set[str]:
+    return {function.__module__ for function in _functions_in_progress(recorder)}
 
 
 def _hook_compilations(recorder: Recorder) -> None:

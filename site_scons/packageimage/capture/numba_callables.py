@@ -128,6 +128,10 @@ class Described:
         """Its row in the table: kind, what making it takes, and the rest as bytes."""
         raise NotImplementedError
 
+    def early_keys(self, methods: Methods) -> set[str]:
+        """The keys of the methods that the source has compiled for it."""
+        return set()
+
 
 def _is_plain(value: Any) -> bool:
     """Whether marshal gives a value back as it was; NumPy's numbers it does not. It sorts sets."""
@@ -155,6 +159,17 @@ class _Universal(Described):
         super().__init__(value)
         # Those that the source has compiled, in their order, which decides what a call takes.
         self._early: list[tuple[tuple[Any, ...], Any]] = []
+
+    def _options_text(self) -> str:
+        raise NotImplementedError
+
+    def early_keys(self, methods: Methods) -> set[str]:
+        options = self._options_text()
+        return {
+            self._keyed(options, args, (declared,), methods)[0]
+            for args, returned in self._early
+            for declared in (None, returned)
+        }
 
     def _loop(
         self, key: str, types_of_loop: Sequence[Spec], methods: Methods, position: Position,
@@ -206,8 +221,11 @@ class DUFunc(_Universal):
                 returned = numpy_support.from_dtype(numpy.dtype(value.types[number][-1]))
             self._early.append((tuple(signature.args), returned))
 
+    def _options_text(self) -> str:
+        return options_text(self._options)
+
     def head(self, methods: Methods, position: Position) -> Row:
-        options = options_text(self._options)
+        options = self._options_text()
         declared, early = [], []
         for args, returned in self._early:
             key, with_return = self._keyed(options, args, (None, returned), methods)
@@ -262,8 +280,11 @@ class GUFunc(_Universal):
         for signature in builder._sigs:
             self._early.append((tuple(signature.args), signature.return_type))
 
+    def _options_text(self) -> str:
+        return options_text({**self._inner_options, **self._options})
+
     def head(self, methods: Methods, position: Position) -> Row:
-        options = options_text({**self._inner_options, **self._options})
+        options = self._options_text()
         declared, early = [], []
         for args, returned in self._early:
             key, with_return = self._keyed(options, args, (returned, None), methods)
@@ -330,8 +351,11 @@ class Parallel(_Universal):
         """The types of a loop's operands, outputs last; a gufunc's are arguments of its code."""
         return args if self._given[3] is not None else (*args, returned)
 
+    def _options_text(self) -> str:
+        return options_text({**self._inner_options, **self._options})
+
     def head(self, methods: Methods, position: Position) -> Row:
-        options = options_text({**self._inner_options, **self._options})
+        options = self._options_text()
         declared, loops = [], []
         for args, returned in self._early:
             key, with_return = self._keyed(options, args, (None, returned), methods)
@@ -381,12 +405,19 @@ class CFunc(Described):
         self._told = callback_options(value)
         self._signature = tuple(value._sig.args), value._sig.return_type
 
-    def head(self, methods: Methods, position: Position) -> Row:
+    def _key(self) -> str:
         args, returned = self._signature
         try:
-            key = key_of("cfunc", self.function, self._told, "", args, returned)
+            return key_of("cfunc", self.function, self._told, "", args, returned)
         except Unkeyable:
-            key = ""
+            return ""
+
+    def early_keys(self, methods: Methods) -> set[str]:
+        return {self._key()}
+
+    def head(self, methods: Methods, position: Position) -> Row:
+        args, returned = self._signature
+        key = self._key()
         method = methods.get(key)
         row = row_of(method, position, role="cfunc", early=True)
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import marshal
+import sys
 import types as python_types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -23,8 +24,10 @@ from ..model.method_key import (
     Unkeyable,
     dispatcher_options,
     function_key,
+    global_text,
     key_of,
     lives_in_its_module,
+    short_digest,
 )
 from . import numba_bridge, numba_callables
 from .captured import CapturedMethod
@@ -32,6 +35,7 @@ from .data import SPECIAL, CannotRestore
 from .data_code import marshalled
 from .numba_callables import Entry, row_of
 from .numba_specs import spec_of_type
+from .origins import is_fixed
 
 _OF_NUMBA = {
     dufunc.DUFunc: "a universal function of Numba",
@@ -46,8 +50,17 @@ _OF_NUMBA = {
 class FunctionTable:
     """The dispatchers of the modules that are restored, by module and number."""
 
-    def __init__(self, modules: Iterable[str]) -> None:
+    def __init__(
+        self, modules: Iterable[str], rebound: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
+        """rebound: see `numba_bridge`, references that code has taken which now mean another
+        object: a restored function would use that one."""
         self.modules = frozenset(modules)
+        self._rebound: dict[str, str] = {}
+        for reference, users in (rebound or {}).items():
+            _, module, name, *_ = reference.split(":")
+            for user in sorted(users or self.modules):
+                self._rebound.setdefault(user, f"{module}.{name}")
         self.dispatchers: dict[str, list[Any]] = {name: [] for name in sorted(self.modules)}
         self._numbers: dict[int, tuple[str, int]] = {}
         self._declared: dict[int, list[tuple[Any, Any]]] = {}
@@ -71,6 +84,7 @@ class FunctionTable:
             return self._dispatcher(value)
         made_of = numba_callables.function_of(value)
         if made_of is not None and made_of.__module__ in self.modules:
+            self._check_rebound(made_of.__module__)
             return self._callable(value, made_of)
         if type(value) is python_types.FunctionType:
             owner = self._owners.get(id(value))
@@ -81,6 +95,13 @@ class FunctionTable:
             if isinstance(value, kind) and self._is_own(value):
                 raise CannotRestore(what)
         return None
+
+    def _check_rebound(self, module: str) -> None:
+        if module in self._rebound:
+            raise CannotRestore(
+                f"a compiled function in a module whose code uses {self._rebound[module]}, which "
+                "has become another object since"
+            )
 
     def _is_own(self, value: object) -> bool:
         """Whether no other package can be asked for it."""
@@ -101,6 +122,7 @@ class FunctionTable:
         module = function.__module__
         if module not in self.modules:
             return None
+        self._check_rebound(module)
         if not lives_in_its_module(function):
             raise CannotRestore("a compiled function with globals of its own")
         if found._compiler.pipeline_class is not compiler.Compiler:
@@ -156,6 +178,31 @@ class FunctionTable:
             [self._head(found, methods, position) for found in self.dispatchers[module]]
         )
 
+    def frozen(
+        self, module: str, methods: Mapping[str, CapturedMethod]
+    ) -> tuple[tuple[str, str, str], ...]:
+        """What code that a module's source has compiled holds of other modules, which a program may
+        change before it imports that one: (module, global, digest), where it has not changed since.
+        """
+        keys: set[str] = set()
+        for found in self.dispatchers[module]:
+            if isinstance(found, numba_callables.Described):
+                keys |= found.early_keys(methods)
+            else:
+                for args, return_type in self._declared[id(found)]:
+                    keys.add(_captured_key(found, args, return_type, methods)[0])
+        rows = [methods[key].row for key in keys if key in methods]
+        return tuple(
+            sorted(
+                {
+                    (owner, name, digest)
+                    for row in rows
+                    for owner, name, digest in row["globals"]
+                    if owner != module and not is_fixed(owner) and _is(owner, name, digest)
+                }
+            )
+        )
+
     def _head(
         self,
         found: Any,
@@ -199,6 +246,15 @@ class FunctionTable:
             package_data.dumps(calls),
             package_data.dumps(details),
         )
+
+
+def _is(module: str, name: str, digest: str) -> bool:
+    """Whether a global is what the digest says."""
+    try:
+        text = global_text(getattr(sys.modules[module], name))
+    except (KeyError, AttributeError, Unkeyable):
+        return False
+    return short_digest(text.encode()) == digest
 
 
 _OF_DISPATCHERS = frozenset(vars(njit(lambda: None)))

@@ -93,6 +93,7 @@ class RestoredPackage:
             for imported in record.imports:
                 if imported not in sys.modules:
                     importlib.import_module(imported)
+            self._check_changed(record)
             data = self.image.data
             start, size = record.pickle
             self.shared[name] = rebuild(
@@ -139,6 +140,14 @@ class RestoredPackage:
         for name in record.absent:
             if name in sys.modules or PathFinder.find_spec(name) is not None:
                 raise CannotRestore(f"expected no module {name}, which was not there at build")
+
+    def _check_changed(self, record: RestoredModule) -> None:
+        """Raises CannotInstall where a program has changed what the source would compile in."""
+        for item in record.frozen:
+            owner = item[0]
+            being_restored = owner in self.modules and owner not in self.values
+            if owner in sys.modules and not being_restored:
+                self._check_frozen((item,))
 
     def _buffers(self, record: RestoredModule) -> list[memoryview]:
         found = []

@@ -19,7 +19,7 @@ from typing import Any
 
 from .record import Record
 
-FORMAT = 2
+FORMAT = 3
 PARALLEL = "parallel ufunc"  # in a table of functions: one that has no object of Numba's
 CALLABLE = "callable"  # in the pickle: what Numba made of a function and is no dispatcher
 ALIGNMENT = 64
@@ -36,14 +36,16 @@ class DataError(Exception):
 class RestoredModule(Record):
     """imports: modules that the source imports while it runs. absent: top-level modules that it
     tried to import and that were not there. lazy: (global, module, qualified name) of globals that
-    are looked up when Numba is imported. pickle and functions: where they lie. buffers: numbers of
-    those that the pickle takes, in its order.
+    are looked up when Numba is imported. frozen: (module, global, digest) of what the source has
+    compiled in of other modules. pickle and functions: where they lie. buffers: numbers of those
+    that the pickle takes, in its order.
     """
 
     name: str
     imports: tuple[str, ...]
     absent: tuple[str, ...]
     lazy: tuple[tuple[str, str, str], ...]
+    frozen: tuple[tuple[str, str, str], ...]
     pickle: Place
     buffers: tuple[int, ...]
     functions: Place
@@ -72,13 +74,13 @@ def canonical(value: Any) -> Any:
 
 
 def encode(
-    modules: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], Any, bytes, Any, bytes]],
+    modules: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], Any, Any, bytes, Any, bytes]],
     buffers: Sequence[tuple[Any, bool]],
 ) -> list[Any]:
     """The section as a list of byte strings that follow each other.
 
-    modules: name, imports, absent, lazy, pickle, buffers, functions of each. buffers: bytes-like,
-    and whether each is read-only.
+    modules: name, imports, absent, lazy, frozen, pickle, buffers, functions of each. buffers:
+    bytes-like, and whether each is read-only.
     """
     parts: list[Any] = []
     places: list[Place] = []
@@ -90,8 +92,8 @@ def encode(
         position += padding + len(part)
     count = 2 * len(modules)
     rows = [
-        (name, imports, absent, lazy, *places[2 * index : 2 * index + 2], taken)
-        for index, (name, imports, absent, lazy, _, taken, _) in enumerate(modules)
+        (name, imports, absent, lazy, frozen, *places[2 * index : 2 * index + 2], taken)
+        for index, (name, imports, absent, lazy, frozen, _, taken, _) in enumerate(modules)
     ]
     memory = [
         (*place, readonly) for place, (_, readonly) in zip(places[count:], buffers, strict=True)
@@ -102,7 +104,7 @@ def encode(
 
 
 def _pieces(modules: Iterable[Any]) -> Iterable[bytes]:
-    for _, _, _, _, pickle, _, functions in modules:
+    for *_, pickle, _, functions in modules:
         yield pickle
         yield functions
 
@@ -117,11 +119,11 @@ def decode(section: memoryview) -> PackageData:
         start = 8 + length + -(8 + length) % ALIGNMENT
         modules = [
             RestoredModule(
-                name, tuple(imports), tuple(absent), tuple(lazy),
+                name, tuple(imports), tuple(absent), tuple(lazy), tuple(frozen),
                 (start + pickle[0], pickle[1]), tuple(taken),
                 (start + functions[0], functions[1]),
             )
-            for name, imports, absent, lazy, pickle, functions, taken in rows
+            for name, imports, absent, lazy, frozen, pickle, functions, taken in rows
         ]  # fmt: skip
         buffers = tuple([(start + offset, size, readonly) for offset, size, readonly in memory])
         if any(offset + size > len(section) for offset, size, _ in buffers):

@@ -155,7 +155,9 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
             _import_package(package)
             if request["restore"]:
                 # Before the workload, which may leave traces in what the modules hold.
-                functions, data = _serialise_modules(package, request["restore"])
+                functions, data = _serialise_modules(
+                    package, request["restore"], recorder.slots.rebound
+                )
             for workload in request["workloads"]:
                 _run_workload(workload)
     except PackageFailure as failure:
@@ -273,10 +275,13 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         print(f"pkgimage: {package}: {note}", file=sys.stderr)
 
 
-def _serialise_modules(package: str, wanted: list[str]) -> tuple[Any, Any]:
+def _serialise_modules(
+    package: str, wanted: list[str], rebound: Callable[[], Mapping[str, frozenset[str]]]
+) -> tuple[Any, Any]:
     """The table of dispatchers and the data of the modules to restore.
 
-    Raises PackageImageError for a module that the package has not.
+    rebound: gives what `capture.numba_dispatchers.FunctionTable` takes. Raises PackageImageError
+    for a module that the package has not.
     """
     from ..capture import data, numba_dispatchers
 
@@ -293,7 +298,7 @@ def _serialise_modules(package: str, wanted: list[str]) -> tuple[Any, Any]:
                 f"expected modules with a Python source to restore, found {name}, which has none: "
                 "leave it out"
             )
-    functions = numba_dispatchers.FunctionTable(order)
+    functions = numba_dispatchers.FunctionTable(order, rebound())
     found = data.serialise(
         [sys.modules[name] for name in order],
         functions.special,
@@ -316,7 +321,8 @@ def _data_section(functions: Any, data: Any, methods: Any, parts: Any) -> list[A
     position = assemble.positions(parts)
     modules = [
         (
-            module.name, module.imports, module.absent, module.lazy, module.pickle, module.buffers,
+            module.name, module.imports, module.absent, module.lazy,
+            functions.frozen(module.name, methods), module.pickle, module.buffers,
             functions.table(module.name, methods, position.__getitem__),
         )
         for module in data.modules
