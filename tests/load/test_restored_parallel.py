@@ -29,7 +29,7 @@ for a in (reals, single, integers, integers.astype("u1"), many, many.T, many[::2
     show(product, a, a)
     show(scaled, a)
     show(shifted, a, 2)
-show(product.reduce, reals)
+show(product.reduce, reals[:1])  # of more, threads race, in Numba too
 show(product.outer, reals, integers)
 show(product, reals, reals, out=np.zeros(4, "f4"), casting="same_kind")
 show(product, 1j, 1)

@@ -111,7 +111,9 @@ def make(package: Any, module: str, head: Any, py_func: Any) -> Any:
     found = kind.new(part) if part.kind == "jitclass" else kind.__new__(kind)
     maker.initialise(found, part)
     _setter(found).__setattr__(found, PART, part)
-    (package.waiting_callables if native is None else dispatchers.callables).append((found, part))
+    (package.unfinished.callables if native is None else dispatchers.callables).append(
+        (found, part)
+    )
     return found
 
 

@@ -161,7 +161,7 @@ def make(function: Function) -> Any:
 
     found = new_dispatcher()
     found._pkgimage_function = function
-    function.package.waiting.append((found, function))
+    function.package.unfinished.dispatchers.append((found, function))
     return found
 
 
@@ -243,7 +243,7 @@ def _make_class(native: Extensions) -> Any:
         """What stands for Numba's class of this name until Numba is imported."""
 
         __numba__ = "py_func"
-        _pkgimage_function: Any
+        # No annotations: they would be those of all its objects.
 
         def __init__(self, function: Function) -> None:
             _, _, argument_names, takes_rest, falls_back, _, _ = function.head
@@ -259,7 +259,8 @@ def _make_class(native: Extensions) -> Any:
 
         @property
         def __doc__(self) -> str | None:  # type: ignore[override]
-            return self._pkgimage_function.make_py_func().__doc__  # type: ignore[no-any-return]
+            function: Any = function_of(self)
+            return function.make_py_func().__doc__  # type: ignore[no-any-return]
 
         def __setattr__(self, name: str, value: object) -> None:
             if name in _NUMBA_COPIES:

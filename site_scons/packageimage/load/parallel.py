@@ -39,7 +39,7 @@ def make(package: Any, head: Any, py_func: Any) -> Any:
         numbers.append(list(map(type_number, items)))
     name, doc = py_func.__name__, py_func.__doc__
     rest = () if signature is None else (signature, tuple(writable))
-    package.waiting_parallel.append((head, py_func))
+    package.unfinished.parallel.append((head, py_func))
     # NumPy keeps pointers into the name and the text.
     return module.fromfunc(
         name, doc, addresses, numbers, nin, nout, [None] * len(numbers), [package, name, doc],

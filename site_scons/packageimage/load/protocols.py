@@ -17,15 +17,22 @@ class Restoring(Protocol):
     def ran_from_source(self, module: str, reason: str) -> None: ...
 
 
+class Unfinished(Protocol):
+    """dispatchers: those that will be Numba's own, with their parts of the image."""
+
+    dispatchers: list[tuple[Any, Function]]
+
+
 class Package(Protocol):
     """Where the specialisations come from: `restored.RestoredPackage`.
 
-    waiting: dispatchers that will be Numba's own, with their parts of the image.
+    unfinished: what waits for the module that is being restored.
     """
 
     image: Image
-    waiting: list[tuple[Any, Function]]
 
+    @property
+    def unfinished(self) -> Unfinished: ...
     @property
     def report(self) -> Callable[[str, str], None]: ...
     def install(

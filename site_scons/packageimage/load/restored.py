@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import marshal
 import sys
-from _thread import RLock
+from _thread import RLock, get_ident
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 from types import FunctionType, ModuleType
@@ -35,6 +35,16 @@ class CannotRestore(Exception):
     """A module's source has to run after all; the message says why."""
 
 
+class _Unfinished:
+    """What has been made for a module that is being restored, and waits for the rest of it."""
+
+    def __init__(self) -> None:
+        self.dispatchers: list[tuple[Any, Function]] = []  # that will be Numba's own
+        self.callables: list[tuple[Any, Any]] = []
+        self.parallel: list[tuple[Any, Any]] = []
+        self.closures: list[Function] = []  # functions whose closures are not noted yet
+
+
 class RestoredPackage:
     """An open image that holds modules."""
 
@@ -51,10 +61,7 @@ class RestoredPackage:
         self.shared: dict[str, list[Any]] = {}
         self.values: dict[str, dict[str, Any]] = {}  # what each module held when it was restored
         self.answered = 0
-        self.waiting: list[tuple[Any, Function]] = []  # dispatchers that will be Numba's own
-        self.waiting_callables: list[tuple[Any, Any]] = []
-        self.waiting_parallel: list[tuple[Any, Any]] = []
-        self._closures: list[Function] = []  # functions whose closures are not noted yet
+        self._unfinished: dict[int, list[_Unfinished]] = {}  # by thread, innermost module last
         self._heads: dict[str, list[Any]] = {}
         self._environments: dict[str, Any] = {}
         self._plain: dict[int, Any] = {}  # environments without constants, by their namespaces
@@ -83,7 +90,13 @@ class RestoredPackage:
         record = self.modules[name]
         namespace = vars(module)
         before = dict(namespace)
+        unfinished = self._unfinished.setdefault(get_ident(), [])
+        unfinished.append(_Unfinished())
         try:
+            if "numba" in sys.modules:
+                # Another thread may be importing it, and would not be waited for by those of its
+                # modules that are asked for below.
+                importlib.import_module("numba")
             if getattr(sys.modules.get("numba.core.config"), "DISABLE_JIT", 0):
                 # By the program: a session whose environment says so has no images.
                 raise CannotRestore("Numba's decorators are switched off in this process")
@@ -100,20 +113,15 @@ class RestoredPackage:
                 namespace, name, data[start : start + size], self._buffers(record), self._special,
                 self._shared_of,
             )  # fmt: skip
-            for function in self._closures:
-                function.closed = _contents(function)
-            self._closures.clear()
-            self._finish()
+            self._finish(unfinished[-1])
         except Exception as error:
-            self._closures.clear()
-            self.waiting.clear()
-            self.waiting_callables.clear()
-            self.waiting_parallel.clear()
             namespace.clear()
             namespace.update(before)
             if isinstance(error, CannotRestore):
                 raise
             raise CannotRestore(f"{type(error).__name__}: {error}") from error
+        finally:
+            unfinished.pop()
         self.values[name] = dict(namespace)
         self._put_lazy(record, namespace)
         log.note("restored", module=name)
@@ -172,10 +180,17 @@ class RestoredPackage:
         if record.lazy and dispatchers.native_extensions() is None:
             lazy.resolve_all()
 
-    def _finish(self) -> None:
+    @property
+    def unfinished(self) -> _Unfinished:
+        """Of the module that this thread is restoring: others are none of its business."""
+        return self._unfinished[get_ident()][-1]
+
+    def _finish(self, unfinished: _Unfinished) -> None:
         """Dispatchers that were made while Numba is there, now that they have all their parts, and
         what uses the module's objects."""
-        waiting, others = self.waiting, self.waiting_callables
+        for function in unfinished.closures:
+            function.closed = _contents(function)
+        waiting, others = unfinished.dispatchers, unfinished.callables
         if waiting or others:
             from .numba_restored import give_classes, give_specialisations
 
@@ -187,13 +202,10 @@ class RestoredPackage:
             give_specialisations(waiting)
             if others:
                 numba_callables.give_specialisations(others)
-            waiting.clear()
-            others.clear()
-        if self.waiting_parallel:
+        if unfinished.parallel:
             from . import parallel
 
-            parallel.finish(self, self.waiting_parallel, dispatchers.native_extensions())
-            self.waiting_parallel.clear()
+            parallel.finish(self, unfinished.parallel, dispatchers.native_extensions())
 
     def _special(self, first: Any, *rest: Any) -> Any:
         """What a pickle calls for what only the loader understands: a dispatcher, its function,
@@ -212,7 +224,7 @@ class RestoredPackage:
             return callables.make(self, module, heads[index], py_func)
         dispatchers.set_parts(first, *rest)
         if dispatchers.is_dispatcher(type(first)) and first._pkgimage_function.parts[1]:
-            self._closures.append(first._pkgimage_function)
+            self.unfinished.closures.append(first._pkgimage_function)
         return None
 
     # -- functions -----------------------------------------------------------------------------

@@ -1,0 +1,175 @@
+"""Restored modules and what happens before and beside their import."""
+
+import pytest
+from image_build import build, pkgimage, run_plain, run_restored
+
+MODULES = {
+    "__init__": "",
+    "config": "FACTOR = 3.0\n",
+    "uses": """
+from numba import njit, vectorize
+from . import config
+
+@njit(["f8(f8)"])
+def declared(x):
+    return x * config.FACTOR
+
+@vectorize(["f8(f8)"])
+def universal(x):
+    return x + config.FACTOR
+
+@njit
+def annotated(x: int, y: "float" = 2.0) -> float:
+    return x * y
+
+@njit
+def plain(x):
+    return annotated(x)
+""",
+    "rebinds": """
+import numpy as np
+from numba import njit
+
+TABLE = np.arange(200_000.0)
+
+@njit(["f8(i8)"])
+def early(i):
+    return TABLE[i]
+
+TABLE = np.arange(200_000.0) * 2
+
+@njit
+def late(i):
+    return TABLE[i]
+""",
+}
+MODULE_OF_A_THREAD = """
+import numpy as np
+from numba import njit, vectorize
+
+def make(power):
+    @njit
+    def raised(x):
+        return x ** power
+    return raised
+
+raised = [make(power) for power in range(4)]
+
+@vectorize(["f8(f8)"])
+def more(x):
+    return x + NUMBER
+"""
+THREADS = [f"thread{number}" for number in range(4)]
+for number, name in enumerate(THREADS):
+    MODULES[name] = f"NUMBER = {number}.0\n{MODULE_OF_A_THREAD}"
+
+WORKLOAD = f"""
+import importlib
+import beside.rebinds, beside.uses
+beside.uses.declared(1.0), beside.uses.universal(1.0), beside.uses.plain(1)
+beside.rebinds.early(1), beside.rebinds.late(1)
+for name in {THREADS}:
+    module = importlib.import_module(f"beside.{{name}}")
+    module.more(1.0), [raised(2.0) for raised in module.raised]
+"""
+
+SHOW = "import beside.uses as uses\nprint(uses.declared(1.0), uses.universal(1.0))\n"
+
+IN_THREADS = f"""
+import importlib, sys, threading
+import numpy as np
+together = threading.Barrier({len(THREADS) + 1})
+shown = []
+
+def attempt(act):
+    together.wait()
+    try:
+        shown.append(act())
+    except BaseException as error:
+        shown.append(f"{{type(error).__name__}}: {{error}}")
+
+def use(name):
+    module = importlib.import_module(f"beside.{{name}}")
+    found = [float(raised(2.0)) for raised in module.raised]
+    return name, float(module.more(1.0)), found
+
+acts = [lambda name=name: use(name) for name in {THREADS}]
+acts.append(lambda: importlib.import_module("numba").__name__)
+running = [threading.Thread(target=attempt, args=(act,)) for act in acts]
+[one.start() for one in running]
+[one.join() for one in running]
+print(*sorted(map(str, shown)), sep="\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("beside")
+    (folder / "src" / "beside").mkdir(parents=True)
+    for name, text in MODULES.items():
+        (folder / "src" / "beside" / f"{name}.py").write_text(text)
+    (folder / "workload.py").write_text(WORKLOAD)
+    wanted = [word for name in MODULES for word in ("--restore", f"beside.{name}")]
+    wanted[1] = "beside"
+    build(folder, folder / "depot", "beside", folder / "workload.py", folder / "src", *wanted)
+    return folder
+
+
+def run_both(place, tmp_path, text):
+    program = tmp_path / "program.py"
+    program.write_text(text)
+    plain = run_plain(tmp_path, program, place / "src")
+    seen = run_restored(tmp_path, place / "depot", program, place / "src")
+    assert seen.output == plain, seen.error
+    return seen.seen
+
+
+def test_as_at_build(place, tmp_path):
+    seen = run_both(place, tmp_path, SHOW)
+    assert (seen["restored"], seen["numba"]) == (["beside", "beside.config", "beside.uses"], False)
+
+
+def test_a_global_that_was_changed_before_the_import(place, tmp_path):
+    """Code that is compiled when its module is imported has what is there then."""
+    seen = run_both(place, tmp_path, f"import beside.config\nbeside.config.FACTOR = 9.0\n{SHOW}")
+    assert seen["restored"] == ["beside", "beside.config"]
+
+
+def test_a_global_that_was_changed_after_the_import(place, tmp_path):
+    text = f"import beside.config, beside.uses\nbeside.config.FACTOR = 9.0\n{SHOW}"
+    assert "beside.uses" in run_both(place, tmp_path, text)["restored"]
+
+
+def test_an_array_that_another_has_replaced(place, tmp_path):
+    """Its name finds the other one."""
+    text = "from beside.rebinds import early, late\nprint(early(3), late(3))\n"
+    assert run_both(place, tmp_path, text)["restored"] == ["beside"]
+    told = pkgimage(
+        tmp_path, "build", "beside", "--workload", str(place / "workload.py"),
+        "--path", str(place / "src"), "--depot", str(tmp_path / "depot"),
+        "--restore", "beside.rebinds",
+    )  # fmt: skip
+    said = "not restored: beside.rebinds: a compiled function in a module whose code uses "
+    assert f"{said}beside.rebinds.TABLE, which has become another object" in told.stderr
+
+
+def test_annotations(place, tmp_path):
+    text = (
+        "import inspect, typing\n"
+        "from beside.uses import annotated, plain\n"
+        "print(annotated.__annotations__, plain.__annotations__)\n"
+        "print(typing.get_type_hints(annotated))\n"
+        "print(inspect.get_annotations(annotated), inspect.signature(annotated))\n"
+    )
+    assert not run_both(place, tmp_path, text)["numba"]
+
+
+@pytest.mark.parametrize("first", ["", "import numba\n"], ids=["meanwhile", "before"])
+@pytest.mark.parametrize("interval", [1e-6, 5e-3])
+def test_threads_and_numba(place, tmp_path, first, interval):
+    """Modules are imported by threads while another one imports Numba, or after that."""
+    text = f"{first}import beside, sys\nsys.setswitchinterval({interval})\n{IN_THREADS}"
+    assert run_both(place, tmp_path, text)["restored"] == [
+        "beside",
+        *(f"beside.{name}" for name in THREADS),
+    ]
