@@ -76,7 +76,7 @@ for name in {THREADS}:
 SHOW = "import beside.uses as uses\nprint(uses.declared(1.0), uses.universal(1.0))\n"
 
 IN_THREADS = f"""
-import importlib, sys, threading
+import importlib, sys, threading, time
 import numpy as np
 together = threading.Barrier({len(THREADS) + 1})
 shown = []
@@ -89,6 +89,7 @@ def attempt(act):
         shown.append(f"{{type(error).__name__}}: {{error}}")
 
 def use(name):
+    time.sleep(DELAY)
     module = importlib.import_module(f"beside.{{name}}")
     found = [float(raised(2.0)) for raised in module.raised]
     return name, float(module.more(1.0)), found
@@ -164,12 +165,15 @@ def test_annotations(place, tmp_path):
     assert not run_both(place, tmp_path, text)["numba"]
 
 
-@pytest.mark.parametrize("first", ["", "import numba\n"], ids=["meanwhile", "before"])
 @pytest.mark.parametrize("interval", [1e-6, 5e-3])
-def test_threads_and_numba(place, tmp_path, first, interval):
-    """Modules are imported by threads while another one imports Numba, or after that."""
-    text = f"{first}import beside, sys\nsys.setswitchinterval({interval})\n{IN_THREADS}"
-    assert run_both(place, tmp_path, text)["restored"] == [
-        "beside",
-        *(f"beside.{name}" for name in THREADS),
-    ]
+def test_threads_with_numba(place, tmp_path, interval):
+    text = IN_THREADS.replace("DELAY", "0")
+    text = f"import numba, beside, sys\nsys.setswitchinterval({interval})\n{text}"
+    restored = ["beside", *(f"beside.{name}" for name in THREADS)]
+    assert run_both(place, tmp_path, text)["restored"] == restored
+
+
+@pytest.mark.parametrize("delay", ["0", "0.02", "0.1"])
+def test_threads_while_another_one_imports_numba(place, tmp_path, delay):
+    """A module in the midst of which Numba comes may have to run from its source."""
+    run_both(place, tmp_path, f"import beside\n{IN_THREADS.replace('DELAY', delay)}")

@@ -104,6 +104,7 @@ def make(package: Any, module: str, head: Any, py_func: Any) -> Any:
         except Unavailable:
             native = None
     if native is None:
+        dispatchers.wait_for_numba()
         from . import numba_callables
 
         kind = numba_callables.class_for(head[0])

@@ -157,6 +157,7 @@ def make(function: Function) -> Any:
     native = native_extensions()
     if native is not None:
         return _dispatcher_class(native)(function)
+    wait_for_numba()
     from .numba_restored import new_dispatcher
 
     found = new_dispatcher()
@@ -472,6 +473,12 @@ def _does_without_numba() -> bool:
             name.startswith("NUMBA_") and name not in _HARMLESS for name in os.environ
         )
     return _allowed
+
+
+def wait_for_numba() -> None:
+    """Import Numba, be it by waiting for another thread that is importing it: one that imports a
+    module of Numba's is not made to wait for that, and finds a part of what it needs."""
+    import numba  # noqa: F401
 
 
 def become_numbas(found: Any) -> None:

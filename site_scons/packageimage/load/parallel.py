@@ -28,7 +28,11 @@ def make(package: Any, head: Any, py_func: Any) -> Any:
     _, nin, nout, identity, signature, writable, body = head
     native = dispatchers.native_extensions()
     try:
-        module = importlib.import_module(_MODULE) if native is None else native.ufuncs()
+        if native is None:
+            dispatchers.wait_for_numba()
+            module = importlib.import_module(_MODULE)
+        else:
+            module = native.ufuncs()
     except Unavailable as error:
         raise CannotInstall(str(error)) from None
     addresses, numbers = [], []
@@ -51,6 +55,7 @@ def finish(package: Any, waiting: list[Waiting], native: Extensions | None) -> N
     """Let the code of functions run, whose module has all that it holds now. Raises CannotInstall,
     and NeedsNumba without Numba."""
     if "numba" in sys.modules:
+        dispatchers.wait_for_numba()
         from .numba_callables import compile_parallel
 
         for head, py_func in waiting:

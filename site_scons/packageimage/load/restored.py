@@ -94,9 +94,7 @@ class RestoredPackage:
         unfinished.append(_Unfinished())
         try:
             if "numba" in sys.modules:
-                # Another thread may be importing it, and would not be waited for by those of its
-                # modules that are asked for below.
-                importlib.import_module("numba")
+                dispatchers.wait_for_numba()
             if getattr(sys.modules.get("numba.core.config"), "DISABLE_JIT", 0):
                 # By the program: a session whose environment says so has no images.
                 raise CannotRestore("Numba's decorators are switched off in this process")
@@ -141,7 +139,7 @@ class RestoredPackage:
                 raise NeedsNumba
             self.start_threads(native)
         except NeedsNumba:
-            importlib.import_module("numba")
+            dispatchers.wait_for_numba()
 
     @staticmethod
     def _check_absent(record: RestoredModule) -> None:
@@ -192,6 +190,7 @@ class RestoredPackage:
             function.closed = _contents(function)
         waiting, others = unfinished.dispatchers, unfinished.callables
         if waiting or others:
+            dispatchers.wait_for_numba()
             from .numba_restored import give_classes, give_specialisations
 
             give_classes(waiting)
