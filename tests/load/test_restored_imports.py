@@ -177,3 +177,11 @@ def test_threads_with_numba(place, tmp_path, interval):
 def test_threads_while_another_one_imports_numba(place, tmp_path, delay):
     """A module in the midst of which Numba comes may have to run from its source."""
     run_both(place, tmp_path, f"import beside\n{IN_THREADS.replace('DELAY', delay)}")
+
+
+def test_threads_whose_first_import_is_of_submodules(place, tmp_path):
+    """Who finds the package being imported by another thread waits for its image."""
+    text = IN_THREADS.replace("DELAY", "0").replace('"numba"', '"json"')
+    seen = run_both(place, tmp_path, text)
+    restored = ["beside", *(f"beside.{name}" for name in THREADS)]
+    assert (seen["restored"], seen["numba"]) == (restored, False)

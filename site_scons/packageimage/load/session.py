@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import warnings
+from _thread import RLock
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -68,6 +69,10 @@ class Session:
         self.rejections: list[Rejection] = []
         self.misses: list[tuple[str, str]] = []
         self._seen: set[str] = set()
+        self._loading: set[str] = set()
+        # One for each package: loading an image may import Numba, and what a thread imports that is
+        # importing Numba must not wait for that.
+        self._locks: dict[str, Any] = {}
         self._seen_files: Seen | None = None  # what was asked for the last verdicts
         self._images = _headers_by_package(self.depots)
         self._bridge: Any = None
@@ -89,7 +94,9 @@ class Session:
         it is there. Nothing is loaded here: until Python 3.12 finders are called under the lock of
         all imports, and another thread may hold Numba's and wait for that one.
         """
-        if "." not in fullname and fullname in self._images and fullname not in self._seen:
+        top = fullname.partition(".")[0]
+        if top in self._images and (top not in self._seen or top in self._loading):
+            # Of a submodule too: another thread may have begun to import its package.
             return loader.spec_of(fullname, path, self)
         if fullname in self._restored:
             return loader.spec_of(fullname, path, self)
@@ -100,10 +107,14 @@ class Session:
     def restored_package(self, name: str) -> Any:
         """What restores a module that is about to run, None where its source shall run.
 
-        Loads the image of a package that is imported for the first time. Raises as `load` does.
+        Loads the image of a package that is imported for the first time, or waits for the thread
+        that does. Raises as `load` does.
         """
-        if "." not in name and name in self._images and name not in self._seen:
-            self.load(name)
+        top = name.partition(".")[0]
+        if top in self._images and (top not in self._seen or top in self._loading):
+            with self._locks.setdefault(top, RLock()):
+                if top not in self._seen:
+                    self.load(top)
         return self._restored.get(name)
 
     # -- loading -------------------------------------------------------------------------------
@@ -113,9 +124,16 @@ class Session:
 
         In mode `strict` raises PackageImageError when there are images and none fits.
         """
-        self._seen.add(package)
-        if self.mode == NO or not self.flags.native_code:
-            return
+        with self._locks.setdefault(package, RLock()):
+            self._loading.add(package)  # first: who finds it seen must find it being loaded
+            self._seen.add(package)
+            try:
+                if self.mode != NO and self.flags.native_code:
+                    self._load(package)
+            finally:
+                self._loading.discard(package)
+
+    def _load(self, package: str) -> None:
         rejections: list[Rejection] = []
         with garbage_collection_paused():
             if not self._load_remembered(package, rejections):
