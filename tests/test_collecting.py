@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from packageimage import collecting
 from packageimage.collecting import DAY, YOUNG, Budgets, Stored, choose, collect, is_leftover
+from packageimage.locks import held
 from packageimage.model import header as headers
 from packageimage.model.base_image import BaseImage
 from packageimage.model.flags import CacheFlags
 from packageimage.model.header import Header
+from packageimage.publishing import lock_of
 from packageimage.use_log import forget, last_use, note_use
 
 NOW = 2_000_000_000.0
@@ -157,6 +159,19 @@ def test_what_dead_builds_left_goes_after_a_day(depot: Depot) -> None:
     os.utime(symbols, (NOW - 2 * DAY, NOW - 2 * DAY))
     assert len(depot.collect().leftovers) == 4
     assert depot.files == [BASE, f"{BASE}/k", f"{BASE}/k/s.pkgimage.so", f"{BASE}/k/s.pki"]
+
+
+def test_what_a_build_is_writing_stays_whatever_the_clock_says(depot: Depot) -> None:
+    """The clock of a depot on another machine, or this one's, may be days off."""
+    header = depot.add("p", "a", days=0)
+    new = header.with_name(".b.pki.0123456789abcdef.tmp")
+    with held(lock_of(header.with_name("b.pki")), "test"):
+        new.write_bytes(b"")
+        for path in header.parent.iterdir():
+            os.utime(path, (NOW - 2 * DAY, NOW - 2 * DAY))
+        assert depot.collect().leftovers == []
+        assert new.exists()
+    assert [path.name for path, _ in depot.collect().leftovers] == [new.name]
 
 
 def test_empty_folders_go_when_nobody_is_about_to_fill_them(depot: Depot) -> None:

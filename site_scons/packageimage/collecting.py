@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from packageimage.depot import HEADER_SUFFIX, SIGNATURE_SUFFIX
-from packageimage.locks import FILE_SUFFIX, OWNER_SUFFIX
+from packageimage.locks import FILE_SUFFIX, OWNER_SUFFIX, is_held
 from packageimage.model.header import HeaderError, decode_sidecar
 from packageimage.model.platform import PLATFORMS
 from packageimage.publishing import LOCK_SUFFIX, TEMPORARY_SUFFIX
@@ -120,8 +120,10 @@ def collect(
             for name in names
             if name.endswith(HEADER_SUFFIX) and not name.startswith(".")
         )
-        for name in names:
-            if is_leftover(name, names) and _age(folder / name, now) > DAY:
+        old = [n for n in names if is_leftover(n, names) and _age(folder / n, now) > DAY]
+        # The clock may be wrong, here or where the files are: who holds a lock is at it.
+        if old and not any(is_held(folder / n) for n in names if n.endswith(LOCK_SUFFIX)):
+            for name in old:
                 _remove_leftover(folder / name, done, dry_run, is_in_use)
     chosen = choose(stored, budgets, now)
     for image, reason in chosen:

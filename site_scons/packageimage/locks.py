@@ -107,6 +107,25 @@ def held(
         _let_go(lock, path)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds a lock; False where nothing tells."""
+    try:
+        import filelock
+    except ImportError:
+        return False
+    if not path.exists():
+        return False
+    lock = filelock.FileLock(path, fallback_to_soft=False)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
+
+
 def owner_of(path: Path) -> Owner | None:
     """Who says that he holds a lock; None when nobody does or it can't be read."""
     try:
