@@ -1,5 +1,7 @@
 """Restored modules and what happens before and beside their import."""
 
+import shutil
+
 import pytest
 from image_build import build, pkgimage, run_plain, run_restored
 
@@ -152,6 +154,32 @@ def test_an_array_that_another_has_replaced(place, tmp_path):
     )  # fmt: skip
     said = "not restored: beside.rebinds: a compiled function in a module whose code uses "
     assert f"{said}beside.rebinds.TABLE, which has become another object" in told.stderr
+
+
+def test_an_edit_elsewhere_does_not_change_what_is_refused(place, tmp_path):
+    """A build that takes most from an earlier one gives what one from scratch gives."""
+    source = tmp_path / "src"
+    shutil.copytree(place / "src", source)
+    wanted = [word for name in ("rebinds", "uses") for word in ("--restore", f"beside.{name}")]
+
+    def built(home):
+        told = pkgimage(
+            tmp_path / home, "build", "beside", "--workload", str(place / "workload.py"),
+            "--path", str(source), "--depot", str(tmp_path / home / "depot"), *wanted,
+        )  # fmt: skip
+        assert told.returncode == 0, told.stderr
+        (image,) = (tmp_path / home / "depot").glob("*/beside/*.pkgimage.so")
+        return [line for line in told.stderr.splitlines() if "not restored" in line], image
+
+    (tmp_path / "one").mkdir(), (tmp_path / "other").mkdir()
+    before, _ = built("one")
+    uses = source / "beside" / "uses.py"
+    uses.write_text(uses.read_text().replace("return annotated(x)", "return annotated(x) + 1"))
+    after, image = built("one")
+    afresh, other = built("other")
+    assert before == after == afresh
+    assert len(before) == 1 and "beside.rebinds" in before[0]
+    assert image.read_bytes() == other.read_bytes()
 
 
 def test_annotations(place, tmp_path):

@@ -59,7 +59,7 @@ class FunctionTable:
         self._rebound: dict[str, str] = {}
         for reference, users in (rebound or {}).items():
             _, module, name, *_ = reference.split(":")
-            for user in sorted(users or self.modules):
+            for user in sorted(users):
                 self._rebound.setdefault(user, f"{module}.{name}")
         self.dispatchers: dict[str, list[Any]] = {name: [] for name in sorted(self.modules)}
         self._numbers: dict[int, tuple[str, int]] = {}

@@ -281,7 +281,7 @@ def _serialise_modules(
     """The table of dispatchers and the data of the modules to restore.
 
     rebound: gives what `capture.numba_dispatchers.FunctionTable` takes. Raises PackageImageError
-    for a module that the package has not.
+    for a module that the package has not, and StoreUnfit.
     """
     from ..capture import data, numba_dispatchers
 
@@ -298,7 +298,10 @@ def _serialise_modules(
                 f"expected modules with a Python source to restore, found {name}, which has none: "
                 "leave it out"
             )
-    functions = numba_dispatchers.FunctionTable(order, rebound())
+    changed = rebound()
+    if not all(changed.values()):
+        raise StoreUnfit  # an answer of an earlier build does not say whose code has it
+    functions = numba_dispatchers.FunctionTable(order, changed)
     found = data.serialise(
         [sys.modules[name] for name in order],
         functions.special,
