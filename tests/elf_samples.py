@@ -56,10 +56,10 @@ def image_ir(header: bytes = HEADER, extra: str = "", slots: int = 2) -> str:
 @.entries.0.0 = hidden constant [1 x ptr] [ptr @twice.t0]
 @.entries = internal constant [1 x ptr] [ptr @.entries.0.0]
 @pkgimage = constant {{
-  i64, i32, i32, i32, i32, ptr, i64, ptr, ptr, ptr, i64, ptr, i64, ptr, i64 }} {{
-  i64 {magic}, i32 2, i32 1, i32 1, i32 {slots},
+  i64, i32, i32, i32, i32, ptr, i64, ptr, ptr, ptr, i64, ptr, i64, ptr, i64, ptr }} {{
+  i64 {magic}, i32 3, i32 1, i32 1, i32 {slots},
   ptr @.header, i64 {len(header)}, ptr @.slots, ptr @.entries,
-  ptr @.methods, i64 7, ptr @.bitcode, i64 8, ptr null, i64 0 }}
+  ptr @.methods, i64 7, ptr @.bitcode, i64 8, ptr null, i64 0, ptr null }}
 define hidden i64 @twice.t0(i64 %x) {{
   %slot = load ptr, ptr @.slots
   %y = shl i64 %x, 1

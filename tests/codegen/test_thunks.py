@@ -113,7 +113,7 @@ def test_the_table(loaded):
     _, table = loaded
     assert table["magic"] == MAGIC
     assert MAGIC.to_bytes(8, "little") == b"PKGIMAGE"
-    assert [table[n] for n in ("version", "n_targets", "n_partitions", "n_slots")] == [2, 2, 1, 5]
+    assert [table[n] for n in ("version", "n_targets", "n_partitions", "n_slots")] == [3, 2, 1, 5]
     assert ctypes.string_at(table["header"], table["header_size"]) == b"header"
     assert ctypes.string_at(table["methods"], table["methods_size"]) == b"methods"
     assert table["methods"] % 64 == 0

@@ -169,11 +169,12 @@ def test_no_table(tmp_path):
 @pytest.mark.parametrize(
     ("name", "ir", "message"),
     [
-        ("magic", image_ir().replace("i32 2, i32 1, i32 1", "i32 3, i32 1, i32 1"), "version 3"),
+        ("magic", image_ir().replace("i32 3, i32 1, i32 1", "i32 4, i32 1, i32 1"), "version 4"),
         ("cut", "@pkgimage = constant i64 1", "bytes at 0x"),
         ("null", image_ir().replace("ptr @.header,", "ptr null,"), "its header pointer leads to"),
         ("long", image_ir().replace("i64 7", "i64 70000"), "methods, 70000 bytes at 0x"),
         ("fixed", image_ir().replace("hidden global [2", "hidden constant [2"), "stay writable"),
+        ("state", image_ir().replace("i64 0, ptr null", "i64 0, ptr @.entries"), "first_calls"),
     ],
 )
 def test_a_damaged_table(tmp_path, name, ir, message):

@@ -12,7 +12,7 @@ modules = st.lists(
         names, st.lists(names, max_size=2).map(tuple), st.lists(names, max_size=2).map(tuple),
         st.lists(st.tuples(names, names, names), max_size=2).map(tuple),
         st.lists(st.tuples(names, names, names), max_size=2).map(tuple), st.binary(max_size=99),
-        st.just(()), st.binary(max_size=99),
+        st.just(()), st.binary(max_size=99), st.binary(max_size=99),
     ),
     max_size=4,
 )  # fmt: skip
@@ -20,7 +20,7 @@ buffers = st.lists(st.tuples(st.binary(max_size=200), st.booleans()), max_size=4
 
 
 def section_of(modules, buffers):
-    return memoryview(b"".join(map(bytes, encode(modules, buffers))))
+    return memoryview(b"".join(map(bytes, encode(modules, buffers, 7, [("i8", "f8")]))))
 
 
 @given(modules, buffers)
@@ -28,12 +28,14 @@ def test_what_is_written_is_read(modules, buffers):
     section = section_of(modules, buffers)
     found = decode(section)
     assert len(found.modules) == len(modules)
-    for (name, imports, absent, lazy, frozen, pickle, taken, functions), module in zip(
+    assert (found.n_starts, found.specs) == (7, (("i8", "f8"),))
+    for (name, imports, absent, lazy, frozen, pickle, taken, *tables), module in zip(
         modules, found.modules, strict=True
     ):
         assert (module.name, module.imports, module.absent) == (name, imports, absent)
         assert (module.lazy, module.frozen, module.buffers) == (lazy, frozen, taken)
-        for data, (start, size) in ((pickle, module.pickle), (functions, module.functions)):
+        places = (module.pickle, module.functions, module.details)
+        for data, (start, size) in zip((pickle, *tables), places, strict=True):
             assert section[start : start + size] == data
     for (data, readonly), (start, size, said) in zip(buffers, found.buffers, strict=True):
         assert (section[start : start + size], said) == (data, readonly)
@@ -48,7 +50,7 @@ def test_equal_values_are_equal_bytes():
 
 def test_arrays_are_not_copied():
     array = np.arange(1000.0)
-    parts = encode([], [(memoryview(array), False)])
+    parts = encode([], [(memoryview(array), False)], 0, [])
     assert any(np.shares_memory(np.frombuffer(p, np.uint8), array) for p in parts if len(p))
 
 
@@ -60,7 +62,7 @@ def test_other_bytes(data):
 
 @given(st.integers(0, 200))
 def test_a_cut_section(length):
-    whole = section_of([("m", (), (), (), (), b"p", (), b"f")], [(b"buffer" * 30, True)])
+    whole = section_of([("m", (), (), (), (), b"p", (), b"f", b"d")], [(b"buffer" * 30, True)])
     if length < len(whole) - 1:
         with pytest.raises(DataError):
             decode(whole[:length])

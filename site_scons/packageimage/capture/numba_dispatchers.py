@@ -61,6 +61,9 @@ class FunctionTable:
             _, module, name, *_ = reference.split(":")
             for user in sorted(users):
                 self._rebound.setdefault(user, f"{module}.{name}")
+        # Of the tables so far: how many specialisations, and their specs with their numbers.
+        self.n_starts = 0
+        self.specs: dict[tuple[Any, ...], int] = {}
         self.dispatchers: dict[str, list[Any]] = {name: [] for name in sorted(self.modules)}
         self._numbers: dict[int, tuple[str, int]] = {}
         self._declared: dict[int, list[tuple[Any, Any]]] = {}
@@ -169,14 +172,19 @@ class FunctionTable:
         module: str,
         methods: Mapping[str, CapturedMethod],
         position: Callable[[str], Entry],
-    ) -> bytes:
-        """The functions of a module, see `load.dispatchers.Function`.
+    ) -> tuple[bytes, bytes]:
+        """The functions of a module, see `load.dispatchers.Function`, with the sets of globals that
+        are looked at before their first calls (`_starts`); and what is read of few of them.
 
         `position` gives the place of an entry's symbol.
         """
-        return package_data.dumps(
-            [self._head(found, methods, position) for found in self.dispatchers[module]]
-        )
+        looked_at: dict[tuple[str, ...], int] = {}
+        details = bytearray()
+        heads = [
+            self._head(found, methods, position, looked_at, details)
+            for found in self.dispatchers[module]
+        ]
+        return package_data.dumps((heads, list(looked_at))), bytes(details)
 
     def frozen(
         self, module: str, methods: Mapping[str, CapturedMethod]
@@ -208,6 +216,8 @@ class FunctionTable:
         found: Any,
         methods: Mapping[str, CapturedMethod],
         position: Callable[[str], Entry],
+        looked_at: dict[tuple[str, ...], int],
+        details: bytearray,
     ) -> tuple[Any, ...]:
         if isinstance(found, numba_callables.Described):
             return found.head(methods, position)
@@ -229,7 +239,7 @@ class FunctionTable:
             if method.function == own
         ]
         calls = bool(found._can_compile), rows
-        details = (
+        about = (
             marshalled([function.__code__], with_file=False),
             dict(found.targetoptions),
             bool(getattr(found, "_pkgimage_caches", False)),
@@ -237,15 +247,59 @@ class FunctionTable:
             numba_bridge.dumps(found.locals) if found.locals else None,
             (spec_of_type(types.Dispatcher(found)) or ("", ""))[1],
         )
+        at_calls = len(details)
+        details += package_data.dumps(calls)
+        at_details = len(details)
+        details += package_data.dumps(about)
         return (
             function.__name__,
             function.__qualname__,
             names,
             takes_rest,
             not found.targetoptions.get("nopython", False),
-            package_data.dumps(calls),
-            package_data.dumps(details),
+            at_calls,
+            at_details,
+            *self._starts(rows, function.__module__, looked_at),
         )
+
+    def _starts(
+        self, rows: list[tuple[Any, ...]], module: str, looked_at: dict[tuple[str, ...], int]
+    ) -> list[Any]:
+        """What a dispatcher is given when its module is restored: of each specialisation that needs
+        no Numba (`load.dispatchers.START` values), the number of its row, that of its specs in
+        `specs`, partition, place in it, slot, and the number of a set of globals.
+
+        The slot is that of an environment without constants, in the module's own namespace. Where a
+        first call takes more than that and a look at some globals, which `looked_at` collects and
+        numbers, the last two are None: the loader is asked then.
+        """
+        found: list[Any] = []
+        seen = set()
+        for number, (specs, row, _, _) in enumerate(rows):
+            if row is None or specs in seen:
+                continue
+            seen.add(specs)
+            place, slot, environments, references, needed, threads, _, _ = row
+            # Of Numba's own globals, only one is not its version's business.
+            of_numba = [name for owner, name, _ in needed if _is_of_numba(owner)]
+            own = [part for key in needed if not _is_of_numba(key[0]) for part in key[:2]]
+            is_plain = (
+                environments == ((slot, module, None),)
+                and not references
+                and not threads
+                and "IS_WIN32" not in of_numba
+            )
+            found += (number, self.specs.setdefault(specs, len(self.specs)), *place)
+            if is_plain:
+                found += (slot, looked_at.setdefault(tuple(own), len(looked_at)))
+            else:
+                found += (None, None)
+            self.n_starts += 1
+        return found
+
+
+def _is_of_numba(module: str) -> bool:
+    return module.partition(".")[0] in ("numba", "llvmlite")
 
 
 def _is(module: str, name: str, digest: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from packageimage.model.platform import Platform
 
-from . import windows
+from . import first_calls, windows
 from .bindable import HELPER_PREFIXES
 from .llvm import baseline_machine, empty_module, global_name, open_machine
 from .slots import (
@@ -31,7 +31,7 @@ from .slots import (
 )
 
 MAGIC = int.from_bytes(b"PKGIMAGE", "little")
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,11 @@ def provided_names(platform: Platform) -> frozenset[str]:
     return windows.provided_names(platform.arch) if _is_windows(platform) else frozenset()
 
 
-def called_names(platform: Platform, wanted: Iterable[str]) -> frozenset[str]:
-    """Names that those bodies call, of the ones that are *wanted*."""
-    return windows.called_names(wanted) if _is_windows(platform) else frozenset()
+def called_names(platform: Platform, wanted: Iterable[str], *, restores: bool) -> frozenset[str]:
+    """Names that code of the thunk object calls: the bodies of the names that are *wanted*, and
+    what restored functions begin with (*restores*: whether the image has any)."""
+    names = first_calls.CALLED_NAMES if restores else frozenset[str]()
+    return names | windows.called_names(wanted) if _is_windows(platform) else names
 
 
 def _is_windows(platform: Platform) -> bool:
@@ -104,6 +106,8 @@ def thunk_ir(slots: tuple[str, ...], table: Table, platform: Platform) -> str:
                 "  ret void\n"
                 "}"
             )
+    if table.data_size:
+        lines.extend(first_calls.first_calls_ir(addresses, hidden))
     lines.extend(_table_ir(len(slots), table, platform))
     if _is_windows(platform):
         lines.extend(windows.bodies(platform.arch, slots, load))
@@ -153,6 +157,7 @@ def _table_ir(n_slots: int, table: Table, platform: Platform) -> list[str]:
         f"i64 {table.bitcode_size}",
         f"ptr {global_name(DATA_SYMBOL)}" if data else "ptr null",
         f"i64 {table.data_size}",
+        f"ptr {global_name(first_calls.FIRST_CALLS_SYMBOL)}" if data else "ptr null",
     ]
     types = ", ".join(field.split()[0] for field in fields)
     exported = "dllexport " if _is_windows(platform) else ""

@@ -13,14 +13,15 @@ from packageimage.inspect.facts import Part, Table
 
 TABLE_SYMBOL = "pkgimage"
 MAGIC = b"PKGIMAGE"
-VERSION = 2
+VERSION = 3
 
 # u64 magic; u32 version, targets, partitions, slots; then header, header_size, slots, entries,
-# methods, methods_size, bitcode, bitcode_size, data, data_size, each 8 bytes. Written by codegen's
-# data stage; data is null where no module is restored.
+# methods, methods_size, bitcode, bitcode_size, data, data_size, first_calls, each 8 bytes. Written
+# by codegen's data stage; data and first_calls are null where no module is restored.
 _FIXED = struct.Struct("<8sIIII")
 _WORD = struct.Struct("<Q")
-_WORDS = 10
+_WORDS = 11
+_FIRST_CALLS_SIZE = 6 * _WORD.size
 SIZE = _FIXED.size + _WORDS * _WORD.size
 
 
@@ -53,7 +54,7 @@ def read_table(memory: Memory, address: int) -> tuple[Table | None, bytes | None
         return None, None, f"expected a table {MAGIC!r} version {VERSION}, found {found}"
     (
         header, header_size, slot_array, entries, methods, methods_size, bitcode, bitcode_size,
-        package, package_size,
+        package, package_size, first_calls,
     ) = (word or 0 for word in words)  # fmt: skip
     pieces = (
         ("header", header, header_size),
@@ -62,6 +63,7 @@ def read_table(memory: Memory, address: int) -> tuple[Table | None, bytes | None
         ("methods", methods, methods_size),
         ("bitcode", bitcode, bitcode_size),
         *([("data", package, package_size)] if package_size else []),
+        *([("first_calls", first_calls, _FIRST_CALLS_SIZE)] if first_calls else []),
     )
     parts = tuple(
         Part(

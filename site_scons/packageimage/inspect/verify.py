@@ -183,7 +183,7 @@ def _table_findings(facts: ImageFacts) -> Iterator[Finding]:
         place = f"{part.name}, {part.size} bytes at {part.address:#x},"
         if part.size and not part.inside:
             yield Finding("table", f"{place} must lie in the image and do not")
-        elif part.size and part.name == "slots" and not part.writable:
+        elif part.size and part.name in ("slots", "first_calls") and not part.writable:
             yield Finding("table", f"{place} must stay writable for the loader and do not")
 
 

@@ -1,7 +1,7 @@
 """Restored functions: Numba's dispatchers without Numba.
 
 A restored function is Numba's own C dispatcher (`numba_extensions`) with the specialisations of the
-image, which it gets when it is first called. What the image has no code for, and all else that only
+image (`first_calls`). What the image has no code for, and all else that only
 Numba can do (inspecting, pickling, being compiled into other code), imports Numba and makes it the
 dispatcher that the source would have made: the same object with Numba's class.
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..model.type_spec import OMITTED, Undecided, select
 from . import lazy
 from .argument_types import spec_of
+from .image import answered
 from .numba_extensions import Extensions, OmittedArg, Unavailable, extensions, loaded
 from .objects import namespace_of
 
@@ -51,74 +52,63 @@ as_argument: dict[str, Any] = {}
 """The restored dispatchers that were arguments of calls, by their digests. Of two with one digest
 the second is Numba's business."""
 _NO_PARTS = (None, None, None, None)
-ABSENT = object()
+START = 6  # values at the end of a function's head for each specialisation
+FIRST_START = 7  # what is before them
 
 
 class Function:
     """One dispatcher's part of the image.
 
     head: (name, qualname, names of arguments, whether the last takes the rest, whether object mode
-    may serve, calls, details); the last two are marshal's bytes, read when they are wanted.
+    may serve, where calls and where details lie, then `START` values for each specialisation that
+    needs no Numba, see `capture.numba_dispatchers`). first: the number of the first one of those
+    (`first_calls`).
     """
 
     # What few functions have otherwise stands here: making one takes a third as long. What is set
     # when nearly each is called does not: a name that comes later gives CPython's object a dict.
     _details: Any = None
-    _others: dict[Any, Any] | None = None
     closed: tuple[Any, ...] = ()  # what its closure held: see `restored`
     converted: tuple[Any, ...] = ()  # types that are served after conversion
     parts: tuple[Any, ...] = _NO_PARTS
     py_func: Any = None
+    started: tuple[Any, ...] = ()  # specs of what was called, as far as it was noted
 
     def __init__(self, package: Package, module: str, head: Any, defaults: Any) -> None:
         self.package = package
         self.module = module
         self.head = head
         self.defaults = defaults
-        self._first: Any = None
-        self._first_specs: Any = ABSENT
+        self.first = -1
+        self.dispatcher: Any = None
 
     def calls(self) -> Any:
         """(whether it may compile, methods); of each method the specs of its arguments, what
         `RestoredPackage.install` takes, its key, and whether it was compiled while the package was
         imported (`capture.numba_dispatchers`).
 
-        Not kept: it is wanted at the first call of each specialisation, and its tuples would take
-        more memory and work of the garbage collector than what is made of them."""
-        return marshal.loads(self.head[5])
+        Not kept: its tuples would take memory and work of the garbage collector."""
+        return self.package.details(self.module, self.head[5])
 
-    def note_installed(self, specs: tuple[Any, ...] | None, compiled: Any) -> None:
-        """Keep a specialisation: its compiled function, None where Numba has to give it, under the
-        specs of its arguments, None where only Numba knows them.
+    def method_of(self, number: int) -> Any:
+        """The method of a specialisation of this function's."""
+        return self.calls()[1][self.head[FIRST_START + START * (number - self.first)]]
 
-        Nearly all functions have one. No dict for that: what the garbage collector does to a
-        process when it ends goes by the number of objects.
-        """
-        if self._first_specs is ABSENT:
-            self._first, self._first_specs = compiled, specs
-        elif self._others is None:
-            self._others = {specs: compiled}
-        else:
-            self._others[specs] = compiled
-
-    def installed(self, specs: tuple[Any, ...] | None) -> Any:
-        """What was kept under these specs, `ABSENT` for nothing."""
-        if specs == self._first_specs:
-            return self._first
-        return ABSENT if self._others is None else self._others.get(specs, ABSENT)
-
-    def all_installed(self) -> list[tuple[tuple[Any, ...] | None, Any]]:
-        """(specs, compiled function) of what was kept, in that order."""
-        if self._first_specs is ABSENT:
-            return []
-        return [(self._first_specs, self._first), *(self._others or {}).items()]
+    def callable_for(self, specs: tuple[Any, ...]) -> Any:
+        """The specialisation for arguments of these types, None where the image has none."""
+        calls = self.package.first_calls
+        if calls is not None and self.first >= 0:
+            for number, kind in enumerate(self.head[FIRST_START + 1 :: START], self.first):
+                if calls.specs[kind] == specs:
+                    return calls.callable(number)
+        return None
 
     @property
     def details(self) -> Any:
         """(code, options, whether it caches, declared signatures, locals, digest as an argument's
         type: "" where it has none)."""
         if self._details is None:
-            self._details = marshal.loads(self.head[6])
+            self._details = self.package.details(self.module, self.head[6])
         return self._details
 
     def spec_of(self, found: Any) -> Any:
@@ -152,11 +142,26 @@ class Function:
 
 def make(function: Function) -> Any:
     """A dispatcher; `set_parts` may follow. Where Numba is there it waits to be Numba's."""
-    if _class is not None and "numba" not in sys.modules:
-        return _class(function)
-    native = native_extensions()
-    if native is not None:
-        return _dispatcher_class(native)(function)
+    if _class is None or "numba" in sys.modules:
+        native = native_extensions()
+        if native is None:
+            return _make_numbas(function)
+        _make_class(native)
+    _, _, names, takes_rest, falls_back, *_ = function.head
+    defaults = function.defaults
+    found = _class(
+        _type_manager, len(names), True, names,
+        tuple(map(OmittedArg, defaults)) if defaults else (), falls_back, takes_rest, False,
+    )  # fmt: skip
+    state = found.__dict__
+    state["_pkgimage_function"] = function
+    state["__module__"] = function.module
+    function.dispatcher = found
+    _functions.append(found)
+    return found
+
+
+def _make_numbas(function: Function) -> Any:
     wait_for_numba()
     from .numba_restored import new_dispatcher
 
@@ -195,6 +200,7 @@ def function_of(found: object) -> Function | None:
 
 
 _class: Any = None
+_type_manager: Any = None
 classes: set[type] = set()  # of restored objects that Numba does not know yet
 
 
@@ -206,15 +212,6 @@ def is_restored(kind: type) -> bool:
 def is_dispatcher(kind: type) -> bool:
     """Whether this is the class of restored `njit` functions that Numba does not know yet."""
     return kind is _class
-
-
-def _dispatcher_class(native: Extensions) -> Any:
-    """The class of restored dispatchers, whose base is known only now."""
-    global _class
-    if _class is None:
-        _class = _make_class(native)
-        classes.add(_class)
-    return _class
 
 
 # Attributes that a dispatcher has of its function, which need no Numba.
@@ -236,27 +233,16 @@ _NUMBA_COPIES = frozenset(
 )  # fmt: skip
 
 
-def _make_class(native: Extensions) -> Any:
+def _make_class(native: Extensions) -> None:
+    """Make the class of restored dispatchers, whose base is known only now."""
+    global _class, _type_manager
     base: Any = native.dispatcher.Dispatcher
-    initialise, type_manager = base.__init__, native.type_manager
 
     class CPUDispatcher(base):  # type: ignore[misc]
         """What stands for Numba's class of this name until Numba is imported."""
 
         __numba__ = "py_func"
         # No annotations: they would be those of all its objects.
-
-        def __init__(self, function: Function) -> None:
-            _, _, argument_names, takes_rest, falls_back, _, _ = function.head
-            initialise(
-                self, type_manager, len(argument_names), True, argument_names,
-                tuple(map(OmittedArg, function.defaults)) if function.defaults else (),
-                falls_back, takes_rest, False,
-            )  # fmt: skip
-            state = self.__dict__
-            state["_pkgimage_function"] = function
-            state["__module__"] = function.module
-            _functions.append(self)
 
         @property
         def __doc__(self) -> str | None:  # type: ignore[override]
@@ -319,7 +305,7 @@ def _make_class(native: Extensions) -> Any:
 
         def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
             """The C code asks for a function to call. What it gets is called with the same
-            arguments: this dispatcher once more, when it has learned of something that may fit."""
+            arguments: this dispatcher once more, when it is Numba's by now."""
             function = function_of(self)
             found = None if kwargs or function is None else _answer(self, function, args, native)
             if found is None:
@@ -330,7 +316,9 @@ def _make_class(native: Extensions) -> Any:
             return found
 
     CPUDispatcher.__qualname__ = "CPUDispatcher"
-    return CPUDispatcher
+    _type_manager = native.type_manager
+    _class = CPUDispatcher
+    classes.add(_class)
 
 
 def _is_folded(function: Function, args: tuple[Any, ...]) -> bool:
@@ -350,7 +338,7 @@ class _Again:
         self._function = function
 
     def __call__(self, *args: Any) -> Any:
-        _, _, names, takes_rest, _, _, _ = self._function.head
+        _, _, names, takes_rest, *_ = self._function.head
         rest: tuple[Any, ...] = ()
         if takes_rest:
             *args, rest = args  # type: ignore[assignment]
@@ -363,45 +351,32 @@ class _Again:
 
 
 def _answer(found: Any, function: Function, args: tuple[Any, ...], native: Extensions) -> Any:
-    """What to call: the dispatcher itself after its specialisations were added, or one of them;
-    None when Numba has to answer."""
-    may_compile, methods = function.calls()
-    if not may_compile and any(function.installed(method[0]) is ABSENT for method in methods):
-        # So the C code chooses among all, and converts.
-        for method in methods:
-            _install(found, function, method, native)
-        return found
+    """What to call where the C code has found nothing that fits; None when Numba has to answer."""
     if function.defaults is None:
         actual = tuple(map(spec_of, args))
     else:
         actual = tuple([spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args])
     if None in actual:
         return None
-    known = function.installed(actual)
-    if known is not ABSENT:
-        # Another thread has added it since the C code looked, or it could not be added.
-        return known
-    if not may_compile:
-        return _converted(found, function, actual, native)
-    for method in methods:
-        if method[0] == actual:
-            return _install(found, function, method, native)
-    return None
+    known = function.callable_for(actual)
+    if known is not None:
+        return known  # its C code has gone over to Numba's numbers: another thread imports Numba
+    may_compile, methods = function.calls()
+    return None if may_compile else _converted(found, function, actual, methods, native)
 
 
-def _converted(found: Any, function: Function, actual: tuple[Any, ...], native: Extensions) -> Any:
+def _converted(
+    found: Any, function: Function, actual: tuple[Any, ...], methods: Any, native: Extensions
+) -> Any:
     """What fits after conversions, found once for these types; None where only Numba can tell."""
-    pairs = function.all_installed()
-    declared: list[Any] = [specs for specs, _ in pairs]
+    declared: list[Any] = [method[0] for method in methods]
     if None in declared:
         return None
     try:
         chosen = select(actual, declared)
     except Undecided:
         return None
-    if chosen is None:
-        return None
-    compiled = pairs[chosen][1]
+    compiled = None if chosen is None else function.callable_for(declared[chosen])
     if compiled is not None:
         with _lock:
             if actual not in function.converted and type(found) is _class:
@@ -410,31 +385,10 @@ def _converted(found: Any, function: Function, actual: tuple[Any, ...], native: 
     return compiled
 
 
-def _install(found: Any, function: Function, method: Any, native: Extensions) -> Any:
-    """Give a dispatcher a specialisation that its image has for it: what to call then, None when
-    Numba has to answer.
-
-    Not sooner than it is called for: until then its globals are not frozen.
-    """
-    specs, row, key, _ = method
-    compiled = None
-    if row is not None:
-        try:
-            compiled = function.package.install(row, key, found, native, function.head[0])
-        except CannotInstall as error:
-            function.package.report(f"{function.module}.{function.head[1]}", str(error))
-        except NeedsNumba:
-            pass
-    with _lock:
-        if type(found) is not _class:
-            return found  # reading constants has imported Numba
-        known = function.installed(specs)
-        if known is ABSENT:  # else another thread has been quicker
-            known = compiled
-            function.note_installed(specs, compiled)
-            if compiled is not None:
-                found._insert(native.codes_of(specs), compiled)
-        return known
+def by_numba(found: Any, function: Function) -> Any:
+    """What to call, with arguments as the C code has put them, where Numba has to answer."""
+    become_numbas(found)
+    return _Again(found, function) if function.head[3] or function.defaults is not None else found
 
 
 # -- Numba ---------------------------------------------------------------------------------------
@@ -507,6 +461,7 @@ def numba_is_imported() -> None:
         lazy.resolve_all()
         waiting = [(one, function_of(one)) for one in _functions]
         pairs = [(found, function) for found, function in waiting if function is not None]
+        answered()  # notes what has been called
         _kept.extend(pairs)  # their compiled functions may be running
         # Who finds none left goes on, so they are there until all are Numba's.
         give_classes(pairs)

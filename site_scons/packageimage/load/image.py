@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .check import Candidate
 
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
-_VERSION = 2
+_VERSION = 3
 _EMPTY_CELL = CellType()
 METHODS_FORMAT = 4  # capture.assemble writes it
 
@@ -39,6 +39,7 @@ class _Table(ctypes.Structure):
         ("bitcode_size", ctypes.c_uint64),
         ("data", ctypes.c_void_p),
         ("data_size", ctypes.c_uint64),
+        ("first_calls", ctypes.c_void_p),
     )
 
 
@@ -46,6 +47,13 @@ class _Table(ctypes.Structure):
 # that in a list.
 _answered: dict[str, object] = {}
 _images: list[Image] = []
+answer_sources: list[Callable[[], None]] = []
+"""What notes the methods that native code has given to dispatchers (`first_calls`)."""
+
+
+def _note_all() -> None:
+    for note in answer_sources:
+        note()
 
 
 def note_answer(key: str, target: object) -> None:
@@ -62,6 +70,7 @@ def note_answer(key: str, target: object) -> None:
 
 def answered() -> Collection[str]:
     """The keys of all methods that were given to a dispatcher, in that order."""
+    _note_all()
     return _answered.keys()
 
 
@@ -202,6 +211,17 @@ class Image:
             self._data = _memory(self._table.data, self._table.data_size)
         return self._data
 
+    @property
+    def first_calls(self) -> int:
+        """Where the state of first calls lies (`codegen.first_calls`)."""
+        return int(self._table.first_calls or 0)
+
+    @property
+    def entry_tables(self) -> int:
+        """Where the addresses of the chosen target's entry tables lie, by partition."""
+        first = self.target * self._table.n_partitions
+        return int(self._table.entries or 0) + int(first) * ctypes.sizeof(ctypes.c_void_p)
+
     @staticmethod
     def _entry_tables(table: _Table, opening: Opening) -> list[Any]:
         if not opening.partitions:
@@ -245,6 +265,7 @@ class Image:
         compiles a stencil whenever it is called."""
         if target is None:
             return False
+        _note_all()
         known = _answered.get(key)
         if any(one is target for one in (known if isinstance(known, list) else [known])):
             return True

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from _thread import get_ident
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-from .pause import garbage_collection_paused
 
 if TYPE_CHECKING:
     from .protocols import Restoring
@@ -56,13 +55,17 @@ class ImageLoader(SourceFileLoader):
         if package is not None and name not in package.values:
             from .restored import CannotRestore
 
+            was_on = gc.isenabled()  # `garbage_collection_paused`, for hundreds of modules
+            gc.disable()
             try:
-                with garbage_collection_paused():
-                    package.run(module)
+                package.run(module)
             except CannotRestore as error:
                 self._session.ran_from_source(name, str(error))
             else:
                 return
+            finally:
+                if was_on:
+                    gc.enable()
         super().exec_module(module)
 
 

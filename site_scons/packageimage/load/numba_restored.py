@@ -9,7 +9,7 @@ from numba.core import typing
 from numba.core.registry import CPUDispatcher
 
 from .constants import loads
-from .image import note_answer
+from .image import answered, note_answer
 from .numba_bridge import KEY
 from .numba_types import types_of
 
@@ -52,10 +52,9 @@ def give_specialisations(restored: Restored) -> None:
             found.compile(
                 arguments if return_type is None else typing.signature(return_type, *arguments)
             )
-        keys = {specs: key for specs, _, key, _ in methods}
-        for specs, compiled in function.all_installed():
-            if compiled is None:
-                continue  # its types may be such that only Numba knows them
+        keys = {specs: key for specs, _, key, _ in reversed(methods)}
+        answered()  # notes what other threads have called meanwhile
+        for specs in function.started:
             arguments = types_of(specs, function.defaults or ())
             if arguments not in found.overloads:
                 # What its closure has become since does not matter, as it does not to Numba.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from .dispatchers import Function
+from .first_calls import FirstCalls
 from .image import Image
 from .numba_extensions import Extensions
 
@@ -30,7 +31,9 @@ class Package(Protocol):
     """
 
     image: Image
+    first_calls: FirstCalls | None
 
+    def details(self, module: str, at: int) -> Any: ...
     @property
     def unfinished(self) -> Unfinished: ...
     @property

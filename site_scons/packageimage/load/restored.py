@@ -25,9 +25,10 @@ from ..model.package_data import (
 )
 from . import dispatchers, lazy, log, slots
 from .constants import loads
-from .dispatchers import CannotInstall, Function, NeedsNumba
+from .dispatchers import FIRST_START, START, CannotInstall, Function, NeedsNumba
+from .first_calls import FirstCalls
 from .image import Image, ImageError, note_answer
-from .numba_extensions import Extensions, Unavailable
+from .numba_extensions import Extensions, Unavailable, loaded
 from .objects import rebuild
 
 
@@ -39,6 +40,7 @@ class _Unfinished:
     """What has been made for a module that is being restored, and waits for the rest of it."""
 
     def __init__(self) -> None:
+        self.made: list[Function] = []  # whose dispatchers know no Numba
         self.dispatchers: list[tuple[Any, Function]] = []  # that will be Numba's own
         self.callables: list[tuple[Any, Any]] = []
         self.parallel: list[tuple[Any, Any]] = []
@@ -60,9 +62,11 @@ class RestoredPackage:
         self.modules = {module.name: module for module in self.data.modules}
         self.shared: dict[str, list[Any]] = {}
         self.values: dict[str, dict[str, Any]] = {}  # what each module held when it was restored
-        self.answered = 0
+        self.first_calls: FirstCalls | None = None
+        self._answered = 0  # otherwise than by first calls
         self._unfinished: dict[int, list[_Unfinished]] = {}  # by thread, innermost module last
         self._heads: dict[str, list[Any]] = {}
+        self._looked_at: dict[str, list[Any]] = {}  # sets of globals, by module and number
         self._environments: dict[str, Any] = {}
         self._plain: dict[int, Any] = {}  # environments without constants, by their namespaces
         self._same: dict[tuple[str, str, str], Any] = {}
@@ -76,7 +80,16 @@ class RestoredPackage:
         Raises slots.UnboundSlot for an object that this Python has not.
         """
         missing = slots.fill(self.image, native.address_of)
-        return all(name in slots.THREADS for _, name in missing)
+        if not all(name in slots.THREADS for _, name in missing):
+            return False
+        data = self.data
+        self.first_calls = FirstCalls(self.image, native, data.n_starts, data.specs, self._resolve)
+        return True
+
+    @property
+    def answered(self) -> int:
+        """How many specialisations were given to their functions, or called."""
+        return self._answered + len(self.first_calls.started if self.first_calls else ())
 
     # -- modules -------------------------------------------------------------------------------
 
@@ -91,7 +104,8 @@ class RestoredPackage:
         namespace = vars(module)
         before = dict(namespace)
         unfinished = self._unfinished.setdefault(get_ident(), [])
-        unfinished.append(_Unfinished())
+        found = _Unfinished()
+        unfinished.append(found)
         try:
             if "numba" in sys.modules:
                 dispatchers.wait_for_numba()
@@ -111,7 +125,7 @@ class RestoredPackage:
                 namespace, name, data[start : start + size], self._buffers(record), self._special,
                 self._shared_of,
             )  # fmt: skip
-            self._finish(unfinished[-1])
+            self._finish(found)
         except Exception as error:
             namespace.clear()
             namespace.update(before)
@@ -122,6 +136,8 @@ class RestoredPackage:
             unfinished.pop()
         self.values[name] = dict(namespace)
         self._put_lazy(record, namespace)
+        if found.made:
+            self._prepare(found.made, name, namespace)
         log.note("restored", module=name)
         initialise = namespace.get("__pkgimage_init__")
         if initialise is not None:
@@ -212,7 +228,11 @@ class RestoredPackage:
         if type(first) is str and first == "dispatcher":
             module, index, defaults = rest
             heads = self._heads.get(module) or self._read_heads(module)
-            return dispatchers.make(Function(self, module, heads[index], defaults))
+            function = Function(self, module, heads[index], defaults)
+            made = dispatchers.make(function)
+            if dispatchers.is_dispatcher(type(made)):
+                self.unfinished.made.append(function)
+            return made
         if type(first) is str and first == "py_func":
             return dispatchers.py_func_of(*rest)
         if type(first) is str and first == CALLABLE:
@@ -231,18 +251,103 @@ class RestoredPackage:
     def _read_heads(self, module: str) -> list[Any]:
         """What the table says of each function of a module: see `dispatchers.Function`."""
         start, size = self.modules[module].functions
-        heads = self._heads[module] = marshal.loads(self.image.data[start : start + size])
+        heads, looked_at = marshal.loads(self.image.data[start : start + size])
+        self._looked_at[module] = looked_at
+        self._heads[module] = heads
         return heads  # type: ignore[no-any-return]
+
+    def details(self, module: str, at: int) -> Any:
+        """A part of what is read of few functions."""
+        start, size = self.modules[module].details
+        return marshal.loads(self.image.data[start + at : start + size])
+
+    def _prepare(self, made: list[Function], name: str, namespace: Any) -> None:
+        """Give the dispatchers that a module has brought what the image has for them."""
+        native, calls = dispatchers.native_extensions(), self.first_calls
+        if native is None or calls is None:
+            return
+        known: dict[int, tuple[Any, ...] | None] = {}
+        for function in made:
+            # What a closure holds, and what a module holds that is not there yet, has to be asked.
+            is_plain = function.module == name and function.parts[1] is None
+            function.first = len(calls.functions)
+            head = function.head
+            for at in range(FIRST_START, len(head), START):
+                _, kind, partition, position, slot, number = head[at : at + START]
+                checks = None
+                if is_plain and number is not None:
+                    if number not in known:
+                        known[number] = self._checks(number, name, namespace)
+                    checks = known[number]
+                    if checks is not None and slot not in self._environments:
+                        self._fill_plain(slot, namespace, native)
+                calls.add(function, kind, partition, position, checks)
+
+    def _checks(self, number: int, name: str, namespace: Any) -> tuple[Any, ...] | None:
+        """(namespace, name, value) of each global of a set, in a row: what they have to be when a
+        function is called for the first time. None where that can't be told by identity."""
+        found: list[Any] = []
+        parts = iter(self._looked_at[name][number])
+        for owner, attribute in zip(parts, parts, strict=True):
+            if owner == name:
+                values = where = namespace
+            elif owner in self.values and owner in sys.modules:
+                values, where = self.values[owner], vars(sys.modules[owner])
+            else:
+                return None
+            value = values.get(attribute, _NOTHING)
+            if dispatchers.is_dispatcher(type(value)):
+                if value._pkgimage_function.closed:
+                    return None
+            elif not _is_constant(value):
+                return None
+            found += (where, attribute, value)
+        return tuple(found)
+
+    def _fill_plain(self, slot: str, namespace: Any, native: Extensions) -> None:
+        """Fill the slot of an environment without constants."""
+        environment = self._plain_environment(namespace, native)
+        index = self.image.slot_index.get(slot)
+        if index is not None:
+            self.image.slots[index] = id(environment)
+        self._environments[slot] = environment
+
+    def _plain_environment(self, namespace: Any, native: Extensions) -> Any:
+        """One for all functions of a namespace: code only reads it."""
+        environment = self._plain.get(id(namespace))
+        if environment is None:
+            environment = native.functions.Environment(namespace)
+            # Which keeps the namespace; both threads of two get the same one.
+            environment = self._plain.setdefault(id(namespace), environment)
+        return environment
+
+    def _resolve(self, number: int) -> Any:
+        """What shall be called instead of a specialisation that cannot start by itself."""
+        calls = self.first_calls
+        assert calls is not None
+        function = calls.functions[number]
+        found = function.dispatcher
+        _, row, key, _ = function.method_of(number)
+        native = loaded()
+        assert native is not None
+        try:
+            if _has_kept_closure(found):
+                address = self._run_ready(row, key, found, native)
+                if dispatchers.is_dispatcher(type(found)):  # else constants have imported Numba
+                    return calls.start(number, address)
+        except CannotInstall as error:
+            self.report(f"{function.module}.{function.head[1]}", str(error))
+        except NeedsNumba:
+            pass
+        return dispatchers.by_numba(found, function)
 
     def install(
         self, row: tuple[Any, ...], key: str, target: object, native: Extensions, name: str
     ) -> Any:
-        """The C function of a specialisation, for the dispatcher `target`.
+        """The C function of a specialisation, for what is no dispatcher.
 
         Raises CannotInstall and NeedsNumba.
         """
-        if not _has_kept_closure(target):
-            raise NeedsNumba  # whose keys tell closures apart
         address = self.ready(row, key, target, native)
         qualname, module = row[6:]
         return native.functions.make_function(
@@ -259,6 +364,13 @@ class RestoredPackage:
 
         Raises CannotInstall and NeedsNumba.
         """
+        address = self._run_ready(row, key, target, native)
+        self._answered += 1
+        note_answer(key, target)
+        return address
+
+    def _run_ready(self, row: tuple[Any, ...], key: str, target: object, native: Extensions) -> int:
+        """The same for what is noted later."""
         place, _, environments, references, frozen, threads, _, _ = row
         if frozen:
             try:
@@ -274,8 +386,6 @@ class RestoredPackage:
                 self._fill_environment(slot, namespace, constants, native)
         for slot in references:
             self._fill_reference(slot)
-        self.answered += 1
-        note_answer(key, target)
         return self.image.entry(*place)
 
     def _fill_environment(
@@ -289,11 +399,7 @@ class RestoredPackage:
             # Only code in object mode looks at its globals, and Numba has none in its own modules.
             namespace = importlib.import_module(module).__dict__
         if constants is None:
-            # One for all functions of a namespace: code only reads it.
-            environment = self._plain.get(id(namespace))
-            if environment is None:
-                environment = native.functions.Environment(namespace)
-                self._plain[id(namespace)] = environment  # which keeps the namespace
+            environment = self._plain_environment(namespace, native)
         else:
             environment = native.functions.Environment(namespace)
             environment.consts.extend(loads(constants))
@@ -437,11 +543,15 @@ _CONSTANTS = (
 )  # fmt: skip
 
 
+_SURELY_CONSTANT = frozenset(_CONSTANTS) - {type}
+
+
 def _is_constant(value: object) -> bool:
     """Whether the same object means the same code, whatever has happened to it since."""
     kind = type(value)
     return (
-        isinstance(value, _CONSTANTS)
+        kind in _SURELY_CONSTANT
+        or isinstance(value, _CONSTANTS)
         or dispatchers.is_restored(kind)
         or kind is lazy.Lazy
         or (kind.__name__ == "ufunc" and kind.__module__ == "numpy")

@@ -7,7 +7,7 @@ image does. In its second version it writes equal bytes for equal values.
 
 A *buffer* is the memory of an array, used where it lies. A module's *functions* are what Numba
 made of functions, in the order of their numbers in the pickle: dispatchers, universal functions,
-callbacks, stencils.
+callbacks, stencils. *details* is what is read of few of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from .record import Record
 
-FORMAT = 3
+FORMAT = 4
 PARALLEL = "parallel ufunc"  # in a table of functions: one that has no object of Numba's
 CALLABLE = "callable"  # in the pickle: what Numba made of a function and is no dispatcher
 ALIGNMENT = 64
@@ -37,8 +37,8 @@ class RestoredModule(Record):
     """imports: modules that the source imports while it runs. absent: top-level modules that it
     tried to import and that were not there. lazy: (global, module, qualified name) of globals that
     are looked up when Numba is imported. frozen: (module, global, digest) of what the source has
-    compiled in of other modules. pickle and functions: where they lie. buffers: numbers of those
-    that the pickle takes, in its order.
+    compiled in of other modules. pickle, functions and details: where they lie. buffers: numbers of
+    those that the pickle takes, in its order.
     """
 
     name: str
@@ -49,13 +49,18 @@ class RestoredModule(Record):
     pickle: Place
     buffers: tuple[int, ...]
     functions: Place
+    details: Place
 
 
 class PackageData(Record):
-    """buffers: place of each and whether it is read-only."""
+    """buffers: place of each and whether it is read-only. n_starts: how many specialisations the
+    dispatchers are given (`load.first_calls`); specs: of the types that these take, by number.
+    """
 
     modules: tuple[RestoredModule, ...]
     buffers: tuple[tuple[int, int, bool], ...]
+    n_starts: int
+    specs: tuple[Any, ...]
 
 
 def dumps(value: Any) -> bytes:
@@ -74,13 +79,17 @@ def canonical(value: Any) -> Any:
 
 
 def encode(
-    modules: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], Any, Any, bytes, Any, bytes]],
+    modules: Sequence[
+        tuple[str, tuple[str, ...], tuple[str, ...], Any, Any, bytes, Any, bytes, bytes]
+    ],
     buffers: Sequence[tuple[Any, bool]],
+    n_starts: int,
+    specs: Iterable[Any],
 ) -> list[Any]:
     """The section as a list of byte strings that follow each other.
 
-    modules: name, imports, absent, lazy, frozen, pickle, buffers, functions of each. buffers:
-    bytes-like, and whether each is read-only.
+    modules: name, imports, absent, lazy, frozen, pickle, buffers, functions, details of each.
+    buffers: bytes-like, and whether each is read-only. n_starts, specs: as in `PackageData`.
     """
     parts: list[Any] = []
     places: list[Place] = []
@@ -90,44 +99,49 @@ def encode(
         parts += [bytes(padding), part]
         places.append((position + padding, len(part)))
         position += padding + len(part)
-    count = 2 * len(modules)
+    count = 3 * len(modules)
     rows = [
-        (name, imports, absent, lazy, frozen, *places[2 * index : 2 * index + 2], taken)
-        for index, (name, imports, absent, lazy, frozen, _, taken, _) in enumerate(modules)
+        (name, imports, absent, lazy, frozen, *places[index : count : len(modules)], taken)
+        for index, (name, imports, absent, lazy, frozen, _, taken, _, _) in enumerate(modules)
     ]
     memory = [
         (*place, readonly) for place, (_, readonly) in zip(places[count:], buffers, strict=True)
     ]
-    index = dumps((FORMAT, rows, memory))
+    index = dumps((FORMAT, rows, memory, n_starts, tuple(specs)))
     head = struct.pack("<Q", len(index)) + index
     return [head, bytes(-len(head) % ALIGNMENT), *parts]
 
 
-def _pieces(modules: Iterable[Any]) -> Iterable[bytes]:
-    for *_, pickle, _, functions in modules:
+def _pieces(modules: Sequence[Any]) -> Iterable[bytes]:
+    """What is read of every module lies together, details at the end."""
+    for *_, pickle, _, _, _ in modules:
         yield pickle
+    for *_, functions, _ in modules:
         yield functions
+    for *_, details in modules:
+        yield details
 
 
 def decode(section: memoryview) -> PackageData:
     """Raises DataError. The bytes are trusted: they have the checksum of an image."""
     try:
         (length,) = struct.unpack_from("<Q", section)
-        version, rows, memory = marshal.loads(section[8 : 8 + length])
+        version, *rest = marshal.loads(section[8 : 8 + length])
         if version != FORMAT:
             raise DataError(f"expected data of format {FORMAT}, found {version}")
+        rows, memory, n_starts, specs = rest
         start = 8 + length + -(8 + length) % ALIGNMENT
         modules = [
             RestoredModule(
                 name, tuple(imports), tuple(absent), tuple(lazy), tuple(frozen),
                 (start + pickle[0], pickle[1]), tuple(taken),
-                (start + functions[0], functions[1]),
+                (start + functions[0], functions[1]), (start + details[0], details[1]),
             )
-            for name, imports, absent, lazy, frozen, pickle, functions, taken in rows
+            for name, imports, absent, lazy, frozen, pickle, functions, details, taken in rows
         ]  # fmt: skip
         buffers = tuple([(start + offset, size, readonly) for offset, size, readonly in memory])
         if any(offset + size > len(section) for offset, size, _ in buffers):
             raise DataError("a buffer lies outside the section")
     except (struct.error, ValueError, TypeError, EOFError) as error:
         raise DataError(f"{type(error).__name__}: {error}") from None
-    return PackageData(tuple(modules), buffers)
+    return PackageData(tuple(modules), buffers, int(n_starts), tuple(specs))

@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> None:
     n_partitions = len(manifest.partitions) if flags.native_code else 0
     _check_counts(manifest, len(bitcode), len(objects), n_partitions * len(targets))
 
-    slots = _slots(objects, manifest, bitcode, len(targets), platform)
+    data_size = _data_size(manifest)
+    slots = _slots(objects, manifest, bitcode, len(targets), platform, restores=data_size > 0)
     framed = frame_bitcode(bitcode)
     draft = headers.Header(
         package=manifest.package,
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
         header_size=len(headers.encode(draft)),
         methods_size=len(methods),
         bitcode_size=len(framed),
-        data_size=_data_size(manifest),
+        data_size=data_size,
     )
     thunks = thunk_object(slots, table, platform)
     build_id = _build_id(
@@ -150,6 +151,8 @@ def _slots(
     bitcode: Sequence[bytes],
     n_targets: int,
     platform: Platform,
+    *,
+    restores: bool,
 ) -> tuple[str, ...]:
     """Names of all slots. Raises PackageImageError for one that no loader can bind."""
     here = {clone_symbol(entry, t) for entry in manifest.entries for t in range(n_targets)}
@@ -159,9 +162,8 @@ def _slots(
         for symbol in undefined_symbols(data):
             name = _c_name(symbol, platform).removeprefix(CALL_PREFIX)
             wanted.setdefault(name, []).append(data)
-    names = slot_names(
-        [*(name for name in wanted if name not in here), *called_names(platform, wanted)]
-    )
+    called = called_names(platform, wanted, restores=restores)
+    names = slot_names([*(name for name in wanted if name not in here), *called])
     for name in names:
         if not is_slot(name) and not is_bindable(name, platform.os):
             users = _users(name, wanted.get(name, []), manifest, bitcode, platform)

@@ -326,11 +326,12 @@ def _data_section(functions: Any, data: Any, methods: Any, parts: Any) -> list[A
         (
             module.name, module.imports, module.absent, module.lazy,
             functions.frozen(module.name, methods), module.pickle, module.buffers,
-            functions.table(module.name, methods, position.__getitem__),
+            *functions.table(module.name, methods, position.__getitem__),
         )
         for module in data.modules
     ]  # fmt: skip
-    return package_data.encode(modules, [(buffer.data, buffer.readonly) for buffer in data.buffers])
+    buffers = [(buffer.data, buffer.readonly) for buffer in data.buffers]
+    return package_data.encode(modules, buffers, functions.n_starts, functions.specs)
 
 
 def _read_sources_of(package: str) -> None:

@@ -1,0 +1,109 @@
+"""What restored functions are called with until each specialisation has been called once.
+
+A specialisation is a Python function of C from the start, so that Numba's C dispatcher chooses
+among all that the image has. Its code is at first the image's own (`codegen.first_calls`), which
+looks at the globals that count, tells that it was called, and makes way for the specialisation's
+code; not sooner, because globals are frozen when a function is first called. Where looking is not
+enough it asks here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .image import answer_sources, note_answer
+
+if TYPE_CHECKING:
+    from .dispatchers import Function
+    from .image import Image
+    from .numba_extensions import Extensions
+
+# Words of codegen.first_calls' state: the addresses of the records and of the chosen target's entry
+# tables, the list of what was started, what is asked, a method of dispatchers, and what `add` runs.
+_STATE_WORDS = 6
+# Words of a record: a PyMethodDef, of which the second is its code, its entry, its checks, its
+# function, and nothing.
+_RECORD_WORDS = 8
+_CODE = 1
+_FUNCTION = 6
+
+
+class FirstCalls:
+    """Those of one package."""
+
+    def __init__(
+        self,
+        image: Image,
+        native: Extensions,
+        count: int,
+        specs: tuple[Any, ...],
+        ask: Callable[[int], Any],
+    ) -> None:
+        """count: of specialisations. specs: of what these take, by number. `ask` is called with the
+        number of one that cannot start by itself, and returns what shall be called instead."""
+        self.specs = specs
+        self._codes = list(map(native.codes_of, specs))
+        self.functions: list[Function] = []  # by number of specialisation
+        self.started: list[int] = []  # what was called, in that order; the image's code adds to it
+        self._noted = 0
+        self._kept = ask, native.dispatcher.Dispatcher._insert
+        self._records = (ctypes.c_uint64 * (_RECORD_WORDS * count))()
+        state = (ctypes.c_void_p * _STATE_WORDS).from_address(image.first_calls)
+        state[0] = ctypes.addressof(self._records)
+        state[1] = image.entry_tables
+        state[2] = id(self.started)
+        state[3], state[4] = map(id, self._kept)
+        self._add: Any = native.functions.make_function(
+            ModuleType("pkgimage"), "add", "", state[5], native.functions.Environment({}), (self,)
+        )
+        answer_sources.append(self.note_started)
+
+    def add(
+        self,
+        function: Function,
+        kind: int,
+        partition: int,
+        position: int,
+        checks: tuple[Any, ...] | None,
+    ) -> None:
+        """Give a dispatcher its next specialisation.
+
+        kind: the number of its specs. partition, position: of its code among the image's entries.
+        checks: (namespace, name, expected value) of each global, in a row; None for one that has to
+        ask.
+
+        All of these live as long as the process, so the garbage collector need not know them: what
+        it does to a process that ends goes by the number of objects.
+        """
+        number = len(self.functions)
+        self.functions.append(function)
+        found, codes = function.dispatcher, self._codes[kind]
+        if checks is None:
+            self._add(found, function, codes, number, partition, position)
+        else:
+            self._add(found, function, codes, number, partition, position, checks)
+
+    def callable(self, number: int) -> Any:
+        """What a dispatcher calls for a specialisation."""
+        place = ctypes.addressof(self._records) + 8 * (_RECORD_WORDS * number + _FUNCTION)
+        return ctypes.py_object.from_address(place).value
+
+    def start(self, number: int, address: int) -> Any:
+        """Let a specialisation run code that is ready; what to call."""
+        self._records[_RECORD_WORDS * number + _CODE] = address
+        self.started.append(number)
+        return self.callable(number)
+
+    def note_started(self) -> None:
+        """Note what has been called since the last time."""
+        while self._noted < len(self.started):
+            number = self.started[self._noted]
+            self._noted += 1
+            function = self.functions[number]
+            specs, _, key, _ = function.method_of(number)
+            if specs not in function.started:
+                function.started += (specs,)
+                note_answer(key, function.dispatcher)

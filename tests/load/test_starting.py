@@ -1,0 +1,253 @@
+"""Specialisations until they were called once: what the image's own code sees to, and what it
+leaves to the loader. Held against plain Numba, which freezes a function's globals then, too."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from image_build import build, run_plain, run_restored
+
+SOURCES = {
+    "__init__.py": "from starting import numbers, users",
+    "numbers.py": """
+        import math
+        import numpy as np
+        from numba import njit
+
+        SCALE = 2.0
+        SHAPE = (2, 3)
+        TABLE = np.arange(4.0)
+        NAME = "one"
+
+        @njit
+        def plain(x):
+            return x + 1
+
+        @njit
+        def scaled(x):
+            return x * SCALE
+
+        @njit
+        def rooted(x):
+            return math.sqrt(x) * SCALE
+
+        @njit
+        def shaped(x):
+            return x + SHAPE[0] * SHAPE[1]
+
+        @njit
+        def looked_up(x):
+            return x + TABLE[1]
+
+        @njit
+        def named(x):
+            return len(NAME) + x
+
+        @njit
+        def checked(x):
+            if x < 0:
+                raise ValueError("below zero")
+            return math.floor(x)
+
+        @njit("f8(f8)")
+        def declared(x):
+            return x * SCALE
+
+        @njit
+        def with_default(x, y=3.0, z=4):
+            return (x * SCALE, y, z)
+
+        @njit
+        def of_rest(x, *rest):
+            return x + len(rest) * TABLE[2]
+
+        def make(held):
+            @njit
+            def closed(x):
+                return x + held * SCALE
+            return closed
+
+        holds = make(5.0)
+        """,
+    "users.py": """
+        from numba import njit
+        from starting import numbers
+        from starting.numbers import holds, plain, scaled
+
+        FACTOR = 3.0
+
+        @njit
+        def twice(x):
+            return scaled(scaled(x)) + plain(x)
+
+        @njit
+        def through_module(x):
+            return numbers.scaled(x) * FACTOR
+
+        @njit
+        def of_closure(x):
+            return holds(x) * FACTOR
+        """,
+}
+CALLS = (
+    "numbers.plain(2.0)", "numbers.plain(2)", "numbers.scaled(2.0)", "numbers.rooted(2.0)",
+    "numbers.shaped(2.0)", "numbers.looked_up(2.0)", "numbers.named(2.0)", "numbers.checked(2.5)",
+    "numbers.checked(-1.0)", "numbers.declared(2.0)", "numbers.declared(2)",
+    "numbers.with_default(2.0)", "numbers.with_default(2.0, 5.0)",
+    "numbers.with_default(2.0, z=5)", "numbers.of_rest(1.0)", "numbers.of_rest(1.0, 2.0, 3.0)",
+    "numbers.holds(2.0)", "users.twice(2.0)", "users.through_module(2.0)",
+    "users.of_closure(2.0)",
+)  # fmt: skip
+SAME = (
+    "numbers.SCALE = float('2')", "numbers.SHAPE = tuple([2, 3])", "numbers.NAME = ''.join('one')",
+    "numbers.math = __import__('math')",
+)  # fmt: skip
+CHANGES = (
+    "numbers.SCALE = 7.0", "numbers.SHAPE = (4, 5)", "numbers.NAME = 'longer'",
+    "numbers.TABLE = np.arange(4.0) + 10", "users.FACTOR = 11.0", "users.scaled = users.plain",
+    "numbers.scaled = numbers.plain", "numbers.math = types.SimpleNamespace(sqrt=abs, floor=abs)",
+    "numbers.holds.py_func.__closure__[0].cell_contents = 50.0",
+)  # fmt: skip
+HEAD = """
+import types
+import numpy as np
+from starting import numbers, users
+
+def show(call):
+    try:
+        print(call, eval(call))
+    except Exception as error:
+        print(call, type(error).__name__, str(error).splitlines()[:1])
+
+"""
+
+
+def program_of(steps: list[str]) -> str:
+    return HEAD + "\n".join(
+        f"show({step!r})" if step in CALLS else f"{step}; print({step!r})" for step in steps
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A package, beside its image."""
+    folder = tmp_path_factory.mktemp("starting")
+    (folder / "starting").mkdir()
+    for name, text in SOURCES.items():
+        lines = text.strip("\n").splitlines()
+        margin = min(len(line) - len(line.lstrip()) for line in lines if line)
+        (folder / "starting" / name).write_text("\n".join(line[margin:] for line in lines) + "\n")
+    (folder / "workload.py").write_text(program_of(list(CALLS)))
+    build(folder, folder / "depot", "starting", folder / "workload.py", folder, "--restore")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unchanged(home, tmp_path_factory) -> str:
+    """What the calls print under plain Numba."""
+    program = tmp_path_factory.mktemp("plain") / "program.py"
+    program.write_text(program_of(list(CALLS)))
+    return run_plain(program.parent, program, home)
+
+
+def run_both(home: Path, folder: Path, text: str):
+    program = folder / "program.py"
+    program.write_text(text)
+    plain = run_plain(folder, program, home)
+    seen = run_restored(folder, home / "depot", program, home)
+    assert seen.output == plain, seen.error
+    return seen
+
+
+def test_all_start_without_numba(home, tmp_path):
+    seen = run_both(home, tmp_path, program_of([*CALLS, *CALLS]))
+    assert not seen.seen["numba"]
+    assert seen.seen["misses"] == []
+    # Each call once, but for the second that declared() takes after conversion, the second that
+    # raises, and two that differ in the number of arguments alone.
+    distinct = len(CALLS) - 2
+    assert seen.seen["answered"] == distinct
+
+
+def test_equal_values_are_what_they_were(home, tmp_path):
+    """Another object that is equal: the image's code can't tell, the loader can."""
+    seen = run_both(home, tmp_path, program_of([*SAME, *CALLS]))
+    assert not seen.seen["numba"]
+    assert seen.seen["misses"] == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_before_and_after_first_calls(home, tmp_path, unchanged, change):
+    seen = run_both(home, tmp_path, program_of([change, *CALLS]))
+    assert seen.seen["answered"] > 0
+    assert seen.output.splitlines()[1:] != unchanged.splitlines()  # the change is one to Numba
+    half = len(CALLS) // 2
+    run_both(home, tmp_path, program_of([*CALLS[half:], change, *CALLS, *CALLS]))
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.sampled_from((*CALLS, *SAME, *CHANGES, "import numba")), min_size=2))
+def test_any_order_of_calls_and_changes(home, tmp_path, steps):
+    run_both(home, tmp_path, program_of(steps))
+
+
+NUMBERS = """
+import gc
+import numpy as np
+import starting
+from starting import numbers, users
+from packageimage.load import image
+
+functions = [numbers.plain, numbers.scaled, numbers.holds, users.twice]
+print("tracked", [gc.is_tracked(one) for one in functions])
+before = len(image.answered())
+users.twice(1.0)
+numbers.plain(1.0)
+numbers.plain(2.0)
+print("noted", len(image.answered()) - before)
+del starting.users.twice, functions
+gc.collect()
+print(numbers.plain(1), numbers.holds(1.0))
+"""
+
+
+def test_the_collector_does_not_look_at_them(home, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(NUMBERS)
+    seen = run_restored(tmp_path, home / "depot", program, home)
+    assert seen.output.splitlines() == [
+        "tracked [False, False, False, False]", "noted 2", "2 11.0"
+    ]  # fmt: skip
+
+
+THREADS = """
+import threading
+from starting import numbers, users
+calls = {calls}
+barrier = threading.Barrier(8)
+found = [None] * 8
+
+def run(number):
+    barrier.wait()
+    found[number] = []
+    for call in calls[number:] + calls[:number]:
+        try:
+            found[number].append((call, eval(call)))
+        except ValueError as error:
+            found[number].append((call, str(error)))
+
+threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len({{str(sorted(one)) for one in found}}), sorted(found[0]))
+"""
+
+
+def test_threads_that_call_first_at_once(home, tmp_path):
+    text = "import sys; sys.setswitchinterval(1e-6)\n" + THREADS.format(calls=list(CALLS))
+    seen = run_both(home, tmp_path, text)
+    assert not seen.seen["numba"]
