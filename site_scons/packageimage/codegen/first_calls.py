@@ -37,7 +37,7 @@ CALLED_NAMES = frozenset(_SIGNATURES)
 """The functions that this code calls; all are in Python's stable ABI."""
 
 # load.first_calls knows both.
-_STATE = "{ ptr, ptr, ptr, ptr, ptr, ptr }"
+_STATE = "{ ptr, ptr, ptr, ptr, ptr, ptr, ptr }"
 _RECORD = "{ ptr, ptr, i32, ptr, ptr, ptr, ptr, ptr }"
 
 _INSERTED = "ptr %dispatcher, ptr %codes, ptr %function"
@@ -157,6 +157,24 @@ tell:
 raise:
   ret ptr null
 }}
+
+define internal ptr @pkgimage.untrack(ptr %self, ptr %args, ptr %kws) {{
+start:
+  %size = CALL PyTuple_Size(ptr %args)
+  br label %next
+next:
+  %place = phi i64 [ 0, %start ], [ %following, %one ]
+  %following = add i64 %place, 1
+  %all = icmp sge i64 %place, %size
+  br i1 %all, label %done, label %one
+one:
+  %item = CALL PyTuple_GetItem(ptr %args, i64 %place)
+  CALL PyObject_GC_UnTrack(ptr %item)
+  br label %next
+done:
+  CALL Py_IncRef(ptr %args)
+  ret ptr %args
+}}
 """
 
 
@@ -169,7 +187,7 @@ def first_calls_ir(addresses: Mapping[str, str], hidden: str) -> list[str]:
     state = f"@{FIRST_CALLS_SYMBOL}"
     lines = [
         f"{state} = {hidden}global {_STATE} {{ ptr null, ptr null, ptr null, ptr null, ptr null, "
-        "ptr @pkgimage.add }, align 16"
+        "ptr @pkgimage.add, ptr @pkgimage.untrack }, align 16"
     ]
     number = 0
     for line in _CODE.replace("STATE", state).splitlines():

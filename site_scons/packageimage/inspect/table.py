@@ -21,7 +21,7 @@ VERSION = 3
 _FIXED = struct.Struct("<8sIIII")
 _WORD = struct.Struct("<Q")
 _WORDS = 11
-_FIRST_CALLS_SIZE = 6 * _WORD.size
+_FIRST_CALLS_SIZE = 7 * _WORD.size
 SIZE = _FIXED.size + _WORDS * _WORD.size
 
 

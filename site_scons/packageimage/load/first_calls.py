@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .numba_extensions import Extensions
 
 # Words of codegen.first_calls' state: the addresses of the records and of the chosen target's entry
-# tables, the list of what was started, what is asked, a method of dispatchers, and what `add` runs.
-_STATE_WORDS = 6
+# tables, the list of what was started, what is asked, a method of dispatchers, and two functions.
+_STATE_WORDS = 7
 # Words of a record: a PyMethodDef, of which the second is its code, its entry, its checks, its
 # function, and nothing.
 _RECORD_WORDS = 8
@@ -56,9 +56,16 @@ class FirstCalls:
         state[1] = image.entry_tables
         state[2] = id(self.started)
         state[3], state[4] = map(id, self._kept)
-        self._add: Any = native.functions.make_function(
-            ModuleType("pkgimage"), "add", "", state[5], native.functions.Environment({}), (self,)
-        )
+        module, nothing = ModuleType("pkgimage"), native.functions.Environment({})
+
+        def made(name: str, address: int | None) -> Any:
+            return native.functions.make_function(module, name, "", address, nothing, (self,))
+
+        self._add: Any = made("add", state[5])
+        self.untrack: Callable[..., object] = made("untrack", state[6])
+        """Hide objects from the garbage collector: lists, dictionaries, tuples that live as long
+        as the process. What it does to a process that ends goes by what it has to look at."""
+        self.untrack(self.functions)
         answer_sources.append(self.note_started)
 
     def add(
@@ -75,8 +82,7 @@ class FirstCalls:
         checks: (namespace, name, expected value) of each global, in a row; None for one that has to
         ask.
 
-        All of these live as long as the process, so the garbage collector need not know them: what
-        it does to a process that ends goes by the number of objects.
+        All of these are hidden from the garbage collector (`untrack`).
         """
         number = len(self.functions)
         self.functions.append(function)

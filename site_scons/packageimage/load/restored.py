@@ -136,8 +136,10 @@ class RestoredPackage:
             unfinished.pop()
         self.values[name] = dict(namespace)
         self._put_lazy(record, namespace)
-        if found.made:
-            self._prepare(found.made, name, namespace)
+        if self.first_calls is not None:
+            if found.made:
+                self._prepare(self.first_calls, found.made, name, namespace)
+            self.first_calls.untrack(self.values[name], self.shared[name])
         log.note("restored", module=name)
         initialise = namespace.get("__pkgimage_init__")
         if initialise is not None:
@@ -252,6 +254,8 @@ class RestoredPackage:
         """What the table says of each function of a module: see `dispatchers.Function`."""
         start, size = self.modules[module].functions
         heads, looked_at = marshal.loads(self.image.data[start : start + size])
+        if self.first_calls is not None:
+            self.first_calls.untrack(heads, *heads)
         self._looked_at[module] = looked_at
         self._heads[module] = heads
         return heads  # type: ignore[no-any-return]
@@ -261,10 +265,10 @@ class RestoredPackage:
         start, size = self.modules[module].details
         return marshal.loads(self.image.data[start + at : start + size])
 
-    def _prepare(self, made: list[Function], name: str, namespace: Any) -> None:
+    def _prepare(self, calls: FirstCalls, made: list[Function], name: str, namespace: Any) -> None:
         """Give the dispatchers that a module has brought what the image has for them."""
-        native, calls = dispatchers.native_extensions(), self.first_calls
-        if native is None or calls is None:
+        native = dispatchers.native_extensions()
+        if native is None:
             return
         known: dict[int, tuple[Any, ...] | None] = {}
         for function in made:
