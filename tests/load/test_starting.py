@@ -1,12 +1,15 @@
 """Specialisations until they were called once: what the image's own code sees to, and what it
 leaves to the loader. Held against plain Numba, which freezes a function's globals then, too."""
 
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_build import build, run_plain, run_restored
+from image_build import build, environment, run_plain, run_restored
 
 SOURCES = {
     "__init__.py": "from starting import numbers, users",
@@ -54,6 +57,14 @@ SOURCES = {
         def declared(x):
             return x * SCALE
 
+        @njit("i8(i8)")
+        def declared_int(x):
+            return x + 1
+
+        @njit
+        def pair(both):
+            return both[1]
+
         @njit
         def with_default(x, y=3.0, z=4):
             return (x * SCALE, y, z)
@@ -86,6 +97,10 @@ SOURCES = {
             return numbers.scaled(x) * FACTOR
 
         @njit
+        def rooted_twice(x):
+            return numbers.rooted(numbers.rooted(x))
+
+        @njit
         def of_closure(x):
             return holds(x) * FACTOR
         """,
@@ -98,6 +113,11 @@ CALLS = (
     "numbers.with_default(2.0, z=5)", "numbers.of_rest(1.0)", "numbers.of_rest(1.0, 2.0, 3.0)",
     "numbers.holds(2.0)", "users.twice(2.0)", "users.through_module(2.0)",
     "users.of_closure(2.0)",
+)  # fmt: skip
+# Called by the workload alone.
+WORKED = (
+    "numbers.plain(2**63)", "numbers.pair((1, 2))", "numbers.of_rest(1, 2)",
+    "users.rooted_twice(2.0)",
 )  # fmt: skip
 SAME = (
     "numbers.SCALE = float('2')", "numbers.SHAPE = tuple([2, 3])", "numbers.NAME = ''.join('one')",
@@ -135,10 +155,8 @@ def home(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("starting")
     (folder / "starting").mkdir()
     for name, text in SOURCES.items():
-        lines = text.strip("\n").splitlines()
-        margin = min(len(line) - len(line.lstrip()) for line in lines if line)
-        (folder / "starting" / name).write_text("\n".join(line[margin:] for line in lines) + "\n")
-    (folder / "workload.py").write_text(program_of(list(CALLS)))
+        (folder / "starting" / name).write_text(textwrap.dedent(text))
+    (folder / "workload.py").write_text(program_of([*WORKED, *CALLS]))
     build(folder, folder / "depot", "starting", folder / "workload.py", folder, "--restore")
     return folder
 
@@ -193,6 +211,183 @@ def test_a_change_before_and_after_first_calls(home, tmp_path, unchanged, change
 @given(st.lists(st.sampled_from((*CALLS, *SAME, *CHANGES, "import numba")), min_size=2))
 def test_any_order_of_calls_and_changes(home, tmp_path, steps):
     run_both(home, tmp_path, program_of(steps))
+
+
+LARGE = """
+import starting
+from starting import numbers, users
+
+def show(function, *arguments):
+    try:
+        print(function(*arguments))
+    except Exception as error:
+        print(type(error).__name__, error)
+
+large, small = 2**63, -2**63
+show(numbers.plain, large)
+show(numbers.pair, (1, large))
+show(numbers.plain, large)
+show(numbers.declared_int, large)
+show(numbers.of_rest, 1, large)
+show(numbers.plain, small)
+show(numbers.plain, 1)
+show(numbers.plain, large)
+show(numbers.pair, (1, 2))
+show(numbers.pair, (large, 2))
+show(numbers.plain, 2**64)
+show(numbers.plain, True)
+"""
+
+
+def test_integers_that_are_not_of_int64(home, tmp_path):
+    """Numba's C code takes all integers for int64; Numba looks at them as long as it has compiled
+    nothing for int64."""
+    run_both(home, tmp_path, LARGE)
+
+
+OTHER_ORDERS = {
+    "a callee compiled otherwise": """
+        print(numbers.scaled(1.0))
+        numbers.SCALE = 10.0
+        print(numbers.rooted(4.0))
+        numbers.SCALE = 2.0
+        print(users.rooted_twice(4.0), users.twice(1.0), numbers.rooted(9.0))
+        """,
+    "a module of the same name": """
+        import sys
+        old = numbers
+        old.SCALE = 7.0
+        del sys.modules["starting.numbers"]
+        import starting.numbers
+        new = starting.numbers
+        print(new is old, new.scaled(1.0), old.scaled(1.0), old.rooted(4.0))
+        print(new.declared(1.0), old.declared(1.0), old.declared_int(1))
+        print(old.scaled.py_func.__globals__ is vars(old), old.SCALE, new.SCALE)
+        """,
+    "a module without a name": """
+        import sys
+        old = sys.modules.pop("starting.numbers")
+        old.SCALE = 30.0
+        print(old.scaled(1.0), old.plain(1))
+        """,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_ORDERS)
+def test_other_orders(home, tmp_path, name):
+    run_both(home, tmp_path, HEAD + textwrap.dedent(OTHER_ORDERS[name]))
+
+
+PICKLED = """
+import pickle
+from multiprocessing.reduction import ForkingPickler
+from starting import numbers, users
+sent = bytes(ForkingPickler.dumps([numbers.scaled, users.twice, numbers.scaled]))
+print(b"packageimage" in sent)
+found = pickle.loads(sent)
+print(found[0] is found[2], found[0](2.0), found[1](2.0))
+"""
+
+
+def test_picklers_that_were_made_before_numba_came(home, tmp_path):
+    run_both(home, tmp_path, PICKLED)
+
+
+INTERRUPTED = """
+import sys
+import packageimage
+from packageimage.load import restored, session
+
+def interrupt(*arguments):
+    restored.RestoredPackage._prepare = original
+    raise KeyboardInterrupt
+
+original, restored.RestoredPackage._prepare = restored.RestoredPackage._prepare, interrupt
+try:
+    import starting.users
+except KeyboardInterrupt:
+    print("interrupted")
+from starting import numbers, users
+print(users.scaled is numbers.scaled, users.twice(2.0), numbers.scaled(3.0))
+print(session.current().restored)
+"""
+
+
+def test_an_interrupt_while_a_module_is_restored(home, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(INTERRUPTED)
+    seen = run_restored(tmp_path, home / "depot", program, home)
+    restored = ["starting", "starting.numbers", "starting.users"]
+    assert seen.output.splitlines() == ["interrupted", "True 11.0 6.0", str(restored)], seen.error
+
+
+RACES = """
+import sys, threading
+from packageimage.load import first_calls, numba_extensions
+from packageimage.load.dispatchers import Function
+
+def at_once(work):
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+
+sys.setswitchinterval(1e-6)
+native = numba_extensions.extensions()
+codes = [[] for _ in range(8)]
+
+def take_codes(thread):
+    barrier.wait()
+    codes[thread] += native.codes_of([("tuple", thread, n) for n in range(2000)])
+
+barrier = threading.Barrier(8)
+at_once(take_codes)
+print(len({code for found in codes for code in found}))
+
+calls = first_calls.FirstCalls.__new__(first_calls.FirstCalls)
+calls.functions, calls._count = [], 8 * 500 * 3
+made = [[Function(None, "m", (), None) for _ in range(500)] for _ in range(8)]
+
+def reserve(thread):
+    barrier.wait()
+    for function in made[thread]:
+        assert calls.reserve(function, 3)
+
+at_once(reserve)
+print(all(calls.functions[f.first : f.first + 3] == [f] * 3 for found in made for f in found))
+print(calls.reserve(Function(None, "m", (), None), 1), "numba" in sys.modules)
+"""
+
+
+def test_numbers_that_threads_take_at_once(tmp_path):
+    command = [sys.executable, "-c", RACES]
+    found = subprocess.run(
+        command, env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert found.stdout.split() == ["16000", "True", "False", "False"], found.stderr
+
+
+def test_closures_that_other_packages_make(tmp_path):
+    """Such a function runs in the other package's namespace, of which an image has no copy."""
+    (tmp_path / "maker.py").write_text(
+        "from numba import njit\nK = 3.0\n\ndef make(c):\n    @njit\n    def closed(x):\n"
+        "        return x * c + K\n    return closed\n\nmade = make(5)\n"
+    )
+    (tmp_path / "user.py").write_text(
+        "from maker import made, make\nfrom numba import njit\nown = make(7)\n\n@njit\n"
+        "def twice(x):\n    return made(made(x))\n"
+    )
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import maker, user\nprint(user.own.py_func.__globals__ is vars(maker))\n"
+        "print(user.made is maker.made, user.twice(1.0))\nmaker.K = 4.0\nprint(user.own(1.0))\n"
+    )
+    for package, call in (("maker", "maker.made(1.0)"), ("user", "user.own(1.0); user.twice(1.0)")):
+        workload = tmp_path / f"{package}_workload.py"
+        workload.write_text(f"import {package}\n{call}\n")
+        build(tmp_path, tmp_path / "depot", package, workload, tmp_path, "--restore")
+    seen = run_restored(tmp_path, tmp_path / "depot", program, tmp_path)
+    assert seen.output == run_plain(tmp_path, program, tmp_path)
+    assert seen.seen["restored"] == ["maker"]
 
 
 NUMBERS = """

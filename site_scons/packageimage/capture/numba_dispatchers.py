@@ -124,7 +124,8 @@ class FunctionTable:
         function = found.py_func
         module = function.__module__
         if module not in self.modules:
-            return None
+            # One with a name there would be a reference.
+            raise CannotRestore(f"a compiled function of {module}, which has no name for it")
         self._check_rebound(module)
         if not lives_in_its_module(function):
             raise CannotRestore("a compiled function with globals of its own")
@@ -228,7 +229,7 @@ class FunctionTable:
         declared, early = [], set()
         for args, return_type in self._declared[id(found)]:
             key, with_return = _captured_key(found, args, return_type, methods)
-            declared.append((args, return_type if key and with_return else None))
+            declared.append((args, return_type if key and with_return else None, key))
             early.add(key)
         # Not by what this dispatcher has compiled: what an earlier capture answered for a caller
         # has compiled nothing.

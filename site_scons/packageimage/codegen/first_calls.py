@@ -3,7 +3,9 @@
 A restored function's specialisations are Python functions of C, one a record (`load.first_calls`).
 Each begins with `first` as its code, which sees to it that the globals that its native code was
 compiled with are what they were, and puts the entry's own address in its place: later calls know
-nothing of it. Where that can't be told by identity it asks the loader, which may take another way.
+nothing of it. Where that can't be told by identity it asks the loader, which may take another way;
+for integers that are too large, too: Numba's C code takes all for int64, and has them typed anew
+only as long as nothing was compiled for int64.
 
 Written here, and not in Python, because a process that calls a thousand functions spends most of
 its time on first calls; and in the image, because there it needs no compiler and no extension
@@ -22,14 +24,16 @@ _SIGNATURES: Final[Mapping[str, str]] = {
     "PyCFunction_NewEx": "ptr (ptr, ptr, ptr)",
     "PyDict_GetItem": "ptr (ptr, ptr)",
     "PyList_Append": "i32 (ptr, ptr)",
+    "PyLong_AsLongLongAndOverflow": "i64 (ptr, ptr)",
     "PyLong_AsSsize_t": "i64 (ptr)",
     "PyObject_Call": "ptr (ptr, ptr, ptr)",
     "PyObject_CallFunctionObjArgs": "ptr (ptr, ...)",
-    "PyObject_CallOneArg": "ptr (ptr, ptr)",
     "PyObject_GC_UnTrack": "void (ptr)",
     "PyObject_GenericGetDict": "ptr (ptr, ptr)",
+    "PyObject_Type": "ptr (ptr)",
     "PyTuple_GetItem": "ptr (ptr, i64)",
     "PyTuple_Size": "i64 (ptr)",
+    "PyType_GetFlags": "i32 (ptr)",  # an unsigned long; all that is asked for is in its lower half
     "Py_DecRef": "void (ptr)",
     "Py_IncRef": "void (ptr)",
 }
@@ -40,13 +44,57 @@ CALLED_NAMES = frozenset(_SIGNATURES)
 _STATE = "{ ptr, ptr, ptr, ptr, ptr, ptr, ptr }"
 _RECORD = "{ ptr, ptr, i32, ptr, ptr, ptr, ptr, ptr }"
 
+# Py_TPFLAGS_LONG_SUBCLASS, Py_TPFLAGS_TUPLE_SUBCLASS
+_LONG_SUBCLASS = 1 << 24
+_TUPLE_SUBCLASS = 1 << 26
 _INSERTED = "ptr %dispatcher, ptr %codes, ptr %function"
 # Functions for PyMethodDef's METH_VARARGS | METH_KEYWORDS: (self, tuple, dictionary or null).
 _CODE = f"""
 @pkgimage.restored = private unnamed_addr constant [9 x i8] c"restored\\00"
 
+define internal i1 @pkgimage.has_large(ptr %items) {{
+start:
+  %overflow = alloca i32
+  %size = CALL PyTuple_Size(ptr %items)
+  br label %next
+next:
+  %place = phi i64 [ 0, %start ], [ %following, %other ], [ %following, %fits ]
+  %following = add i64 %place, 1
+  %all = icmp sge i64 %place, %size
+  br i1 %all, label %no, label %one
+one:
+  %item = CALL PyTuple_GetItem(ptr %items, i64 %place)
+  %kind = CALL PyObject_Type(ptr %item)
+  %flags = CALL PyType_GetFlags(ptr %kind)
+  CALL Py_DecRef(ptr %kind)
+  %int_bit = and i32 %flags, {_LONG_SUBCLASS}
+  %is_int = icmp ne i32 %int_bit, 0
+  br i1 %is_int, label %int, label %other
+other:
+  %tuple_bit = and i32 %flags, {_TUPLE_SUBCLASS}
+  %is_tuple = icmp ne i32 %tuple_bit, 0
+  br i1 %is_tuple, label %tuple, label %next
+int:
+  %value = CALL PyLong_AsLongLongAndOverflow(ptr %item, ptr %overflow)
+  %sign = load i32, ptr %overflow
+  %is_large = icmp ne i32 %sign, 0
+  br i1 %is_large, label %yes, label %fits
+tuple:
+  %has_large = call i1 @pkgimage.has_large(ptr %item)
+  br i1 %has_large, label %yes, label %fits
+fits:
+  br label %next
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}}
+
 define internal ptr @pkgimage.first(ptr %self, ptr %args, ptr %kws) {{
 start:
+  %large = call i1 @pkgimage.has_large(ptr %args)
+  br i1 %large, label %ask, label %find
+find:
   %index = CALL PyLong_AsSsize_t(ptr %self)
   %records = load ptr, ptr STATE
   %record = getelementptr {_RECORD}, ptr %records, i64 %index
@@ -89,7 +137,7 @@ run:
 ask:
   %at_resolve = getelementptr {_STATE}, ptr STATE, i64 0, i32 3
   %resolve = load ptr, ptr %at_resolve
-  %other = CALL PyObject_CallOneArg(ptr %resolve, ptr %self)
+  %other = CALL PyObject_CallFunctionObjArgs(ptr %resolve, ptr %self, ptr %args, ptr null)
   %none = icmp eq ptr %other, null
   br i1 %none, label %raise, label %delegate
 delegate:

@@ -21,7 +21,14 @@ from ..model.type_spec import OMITTED, Undecided, select
 from . import lazy
 from .argument_types import spec_of
 from .image import answered
-from .numba_extensions import Extensions, OmittedArg, Unavailable, extensions, loaded
+from .numba_extensions import (
+    Extensions,
+    OmittedArg,
+    Unavailable,
+    extensions,
+    loaded,
+    numba_is_there,
+)
 from .objects import namespace_of
 
 if TYPE_CHECKING:
@@ -81,6 +88,7 @@ class Function:
         self.defaults = defaults
         self.first = -1
         self.dispatcher: Any = None
+        self.namespace: Any = None  # its module's, once that is there
 
     def calls(self) -> Any:
         """(whether it may compile, methods); of each method the specs of its arguments, what
@@ -105,8 +113,8 @@ class Function:
 
     @property
     def details(self) -> Any:
-        """(code, options, whether it caches, declared signatures, locals, digest as an argument's
-        type: "" where it has none)."""
+        """(code, options, whether it caches, declared signatures with their methods' keys, locals,
+        digest as an argument's type: "" where it has none)."""
         if self._details is None:
             self._details = self.package.details(self.module, self.head[6])
         return self._details
@@ -124,7 +132,9 @@ class Function:
         with _function_lock:
             if self.py_func is None:
                 keywords, closure, annotations, attributes = self.parts
-                namespace = namespace_of(self.module)
+                namespace = self.namespace
+                if namespace is None:
+                    namespace = namespace_of(self.module)
                 (code,) = marshal.loads(self.details[0])
                 if "__file__" in namespace:
                     _imp._fix_co_filename(code, namespace["__file__"])  # type: ignore[attr-defined]
@@ -142,11 +152,13 @@ class Function:
 
 def make(function: Function) -> Any:
     """A dispatcher; `set_parts` may follow. Where Numba is there it waits to be Numba's."""
-    if _class is None or "numba" in sys.modules:
+    if _class is None or numba_is_there():
         native = native_extensions()
         if native is None:
             return _make_numbas(function)
-        _make_class(native)
+        with _function_lock:
+            if _class is None:
+                _make_class(native)
     _, _, names, takes_rest, falls_back, *_ = function.head
     defaults = function.defaults
     found = _class(
@@ -262,7 +274,7 @@ def _make_class(native: Extensions) -> None:
                 raise AttributeError(name)
             if name == "targetoptions":
                 return dict(function.details[1])
-            if name == "_numba_type_" and "numba" not in sys.modules:
+            if name == "_numba_type_" and not numba_is_there():
                 # The C code of a dispatcher that is called with this one asks for its number.
                 spec = function.spec_of(self)
                 if spec is not None:
@@ -297,7 +309,7 @@ def _make_class(native: Extensions) -> None:
 
         def typeof_pyval(self, value: object) -> Any:
             found = native.type_of(value)
-            if "numba" in sys.modules:
+            if numba_is_there():
                 # The C code has gone over to Numba's numbers, and keeps what it is told here.
                 become_numbas(self)
                 return self.typeof_pyval(value)
@@ -385,6 +397,35 @@ def _converted(
     return compiled
 
 
+def answer_instead(
+    found: Any, function: Function, args: tuple[Any, ...], number: int, native: Extensions
+) -> Any:
+    """What to call instead of a specialisation that Numba's C code has chosen for int64, because
+    an integer among the arguments is larger; None for that specialisation.
+
+    Numba looks at the values as long as it has compiled nothing for int64, and no longer.
+    """
+    may_compile, _ = function.calls()
+    specs, _, _, early = function.method_of(number)
+    if not may_compile or early or specs in function.started:
+        return None
+    actual = tuple([spec_of(v) if type(v) is not OmittedArg else OMITTED for v in args])
+    if actual == specs:
+        return None
+    known = None if None in actual else function.callable_for(actual)
+    return by_numba(found, function) if known is None else known
+
+
+def has_large(args: tuple[Any, ...]) -> bool:
+    """Whether an integer among the arguments is none of int64."""
+    return any(
+        not -(1 << 63) <= value < 1 << 63
+        if isinstance(value, int)
+        else isinstance(value, tuple) and has_large(value)
+        for value in args
+    )
+
+
 def by_numba(found: Any, function: Function) -> Any:
     """What to call, with arguments as the C code has put them, where Numba has to answer."""
     become_numbas(found)
@@ -409,7 +450,7 @@ def native_extensions() -> Extensions | None:
     A setting of Numba may change what a call does in ways that only Numba knows; settings are
     looked at once.
     """
-    if "numba" in sys.modules or not _does_without_numba():
+    if numba_is_there() or not _does_without_numba():
         return None
     try:
         return extensions()

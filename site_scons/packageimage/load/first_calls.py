@@ -10,6 +10,7 @@ enough it asks here.
 from __future__ import annotations
 
 import ctypes
+from _thread import RLock
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -40,15 +41,18 @@ class FirstCalls:
         native: Extensions,
         count: int,
         specs: tuple[Any, ...],
-        ask: Callable[[int], Any],
+        ask: Callable[[int, tuple[Any, ...]], Any],
     ) -> None:
         """count: of specialisations. specs: of what these take, by number. `ask` is called with the
-        number of one that cannot start by itself, and returns what shall be called instead."""
+        number of one that cannot start by itself and the arguments of its first call, and returns
+        what shall be called instead."""
         self.specs = specs
         self._codes = list(map(native.codes_of, specs))
         self.functions: list[Function] = []  # by number of specialisation
         self.started: list[int] = []  # what was called, in that order; the image's code adds to it
         self._noted = 0
+        self._lock = RLock()  # nothing else is waited for under it
+        self._count = count
         self._kept = ask, native.dispatcher.Dispatcher._insert
         self._records = (ctypes.c_uint64 * (_RECORD_WORDS * count))()
         state = (ctypes.c_void_p * _STATE_WORDS).from_address(image.first_calls)
@@ -68,15 +72,27 @@ class FirstCalls:
         self.untrack(self.functions)
         answer_sources.append(self.note_started)
 
+    def reserve(self, function: Function, count: int) -> bool:
+        """Give a function numbers for its specialisations; whether there are enough, as there are
+        unless a module was restored twice."""
+        at = len(self.functions)
+        self.functions.extend([function] * count)  # at once: threads and signal handlers may do so
+        at = self.functions.index(function, at)
+        if not count or at + count > self._count:
+            return False
+        function.first = at
+        return True
+
     def add(
         self,
+        number: int,
         function: Function,
         kind: int,
         partition: int,
         position: int,
         checks: tuple[Any, ...] | None,
     ) -> None:
-        """Give a dispatcher its next specialisation.
+        """Give a dispatcher a specialisation.
 
         kind: the number of its specs. partition, position: of its code among the image's entries.
         checks: (namespace, name, expected value) of each global, in a row; None for one that has to
@@ -84,8 +100,6 @@ class FirstCalls:
 
         All of these are hidden from the garbage collector (`untrack`).
         """
-        number = len(self.functions)
-        self.functions.append(function)
         found, codes = function.dispatcher, self._codes[kind]
         if checks is None:
             self._add(found, function, codes, number, partition, position)
@@ -93,9 +107,11 @@ class FirstCalls:
             self._add(found, function, codes, number, partition, position, checks)
 
     def callable(self, number: int) -> Any:
-        """What a dispatcher calls for a specialisation."""
-        place = ctypes.addressof(self._records) + 8 * (_RECORD_WORDS * number + _FUNCTION)
-        return ctypes.py_object.from_address(place).value
+        """What a dispatcher calls for a specialisation; None where it has none yet."""
+        place = _RECORD_WORDS * number + _FUNCTION
+        if not self._records[place]:
+            return None
+        return ctypes.py_object.from_address(ctypes.addressof(self._records) + 8 * place).value
 
     def start(self, number: int, address: int) -> Any:
         """Let a specialisation run code that is ready; what to call."""
@@ -105,11 +121,14 @@ class FirstCalls:
 
     def note_started(self) -> None:
         """Note what has been called since the last time."""
-        while self._noted < len(self.started):
-            number = self.started[self._noted]
-            self._noted += 1
-            function = self.functions[number]
-            specs, _, key, _ = function.method_of(number)
-            if specs not in function.started:
-                function.started += (specs,)
-                note_answer(key, function.dispatcher)
+        if self._noted == len(self.started):
+            return
+        with self._lock:
+            while self._noted < len(self.started):
+                number = self.started[self._noted]
+                function = self.functions[number]
+                specs, _, key, _ = function.method_of(number)
+                if specs not in function.started:
+                    function.started += (specs,)
+                    note_answer(key, function.dispatcher)
+                self._noted += 1

@@ -173,6 +173,7 @@ class Bridge:
         self._late: list[tuple[MethodSource, int, str]] = []
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
+        self._outdated: set[str] = set()  # methods that call what was compiled otherwise
         self._bounds = switch(os.environ, "NUMBA_BOUNDSCHECK")
         self._installed = False
         self.answered = 0
@@ -227,14 +228,31 @@ class Bridge:
         row = image.row(key) if image is not None else None
         if image is None or row is None:
             return None
-        changed = self._changed_global(image, row)
+        changed = self._changed_global(image, row, function)
+        if changed is None and key in self._outdated:
+            changed = "expected callees as at build, found one that was compiled with other globals"
         if changed is not None:
             anew = target is None or _ANEW in target.__dict__
             if anew or not image.was_frozen(key, target):
                 self._report(f"{row['module']}.{row['qualname']}", changed)
+                self._note_outdated(key)
                 return None
         note_answer(key, target)  # a stencil's as well: its callees have frozen their globals now
         return Found(image, row)
+
+    def _note_outdated(self, key: str) -> None:
+        """Numba is about to compile a method with other globals than an image has; what calls it,
+        calls that one from now on."""
+        waiting = [key]
+        while waiting:
+            callee = waiting.pop()
+            for image in self._images:
+                # A capture that is being renewed takes none that misses.
+                callers = getattr(image, "callers", None)
+                for caller in () if callers is None else callers(callee):
+                    if caller not in self._outdated:
+                        self._outdated.add(caller)
+                        waiting.append(caller)
 
     def holds(self, key: str) -> bool:
         """Whether a method could answer now."""
@@ -245,12 +263,17 @@ class Bridge:
         return self._changed_global(image, row) is None
 
     @staticmethod
-    def _changed_global(image: MethodSource, row: dict[str, Any]) -> str | None:
+    def _changed_global(
+        image: MethodSource, row: dict[str, Any], function: Any = None
+    ) -> str | None:
         """The first global value that is not what the code was compiled with."""
         seen = image.globals_seen
         for frozen in row["globals"]:
             module, name, digest = frozen
             namespace = sys.modules[module].__dict__ if module in sys.modules else {}
+            if getattr(function, "__module__", None) == module:
+                # Another module may have taken its name.
+                namespace = getattr(function, "__globals__", namespace)
             value = namespace.get(name, _NOTHING)
             if value is _NOTHING and namespace:
                 value = getattr(sys.modules[module], name, _NOTHING)  # made when asked for

@@ -13,8 +13,10 @@ load; it is apart because those import Numba.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import sys
+from _thread import RLock
 from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, PathFinder
 from types import ModuleType
@@ -24,8 +26,10 @@ from ..model.type_spec import OMITTED, Spec
 from . import process
 from .argument_types import spec_of
 
-# importlib's own way from a spec to a module in sys.modules, under the module's import lock.
+# importlib's own way from a spec to a module in sys.modules, under the module's import lock, and
+# that lock.
 _load_spec: Any = sys.modules["importlib._bootstrap"]._load
+_ModuleLock: Any = sys.modules["importlib._bootstrap"]._ModuleLockManager
 
 # In the order in which they need each other; `numba._dispatcher` asks for the attribute of Numba's
 # package that holds the first.
@@ -83,13 +87,14 @@ class Extensions:
 
     def __init__(self) -> None:
         """Load them. Raises Unavailable."""
-        if "numba" in sys.modules:
+        if numba_is_there():
             raise Unavailable("Numba itself is imported")
         spec = PathFinder.find_spec("numba")
         if spec is None or not spec.submodule_search_locations:
             raise Unavailable("there is no package numba")
         self._root = spec.submodule_search_locations[0]
         self._codes: dict[Spec, _TypeCode] = {}
+        self._numbers = itertools.count(_FIRST_CODE + 1)  # several threads may take some
         self._threads: dict[str, int] | None = None
         try:
             device_array = self._load(_DEVICE_ARRAY)
@@ -137,11 +142,15 @@ class Extensions:
         known = sys.modules.get(_DISPATCHER)
         if known is not None:
             return known
+        global _stand_in
         stand_in = ModuleType("numba")
         stand_in._devicearray = device_array  # type: ignore[attr-defined]
+        # Another thread that imports Numba at this very moment gets the stand-in, but waits for it
+        # as for any module that is being imported, and finds the real one through it.
+        spec = stand_in.__spec__ = ModuleSpec("numba", None)
+        spec._initializing = True  # type: ignore[attr-defined]
 
         def the_real_one(name: str) -> Any:
-            # For another thread that imports Numba at this very moment and gets the stand-in.
             if sys.modules.get("numba") is stand_in:
                 raise AttributeError(name)
             import numba
@@ -149,13 +158,15 @@ class Extensions:
             return getattr(numba, name)
 
         stand_in.__getattr__ = the_real_one  # type: ignore[method-assign]
-        if sys.modules.setdefault("numba", stand_in) is not stand_in:
-            raise Unavailable("Numba itself is being imported")
-        try:
-            return self._load(_DISPATCHER)
-        finally:
-            if sys.modules.get("numba") is stand_in:
-                del sys.modules["numba"]
+        with _ModuleLock("numba"):
+            _stand_in = stand_in
+            if sys.modules.setdefault("numba", stand_in) is not stand_in:
+                raise Unavailable("Numba itself is being imported")
+            try:
+                return self._load(_DISPATCHER)
+            finally:
+                if sys.modules.get("numba") is stand_in:
+                    del sys.modules["numba"]
 
     def tell_numba(self, numba: ModuleType) -> None:
         """Make the loaded modules attributes of their packages, as importing them would have."""
@@ -188,8 +199,7 @@ class Extensions:
         """The number of a type. Numbers are kept for ever, as the C code's caches hold them."""
         known = self._codes.get(spec)
         if known is None:
-            code = _TypeCode(_FIRST_CODE + 1 + len(self._codes))
-            known = self._codes.setdefault(spec, code)
+            known = self._codes.setdefault(spec, _TypeCode(next(self._numbers)))
         return known
 
     def codes_of(self, specs: Iterable[Spec]) -> list[int]:
@@ -318,13 +328,23 @@ _INSTEAD_OF_NUMBAS = {
 }
 
 _extensions: Extensions | None = None
+_extensions_lock = RLock()  # who imports Numba never asks for it
+_stand_in: ModuleType | None = None
+
+
+def numba_is_there() -> bool:
+    """Whether Numba is imported, or being imported."""
+    found = sys.modules.get("numba")
+    return found is not None and found is not _stand_in
 
 
 def extensions() -> Extensions:
     """Those of this process. Raises Unavailable."""
     global _extensions
     if _extensions is None:
-        _extensions = Extensions()
+        with _extensions_lock:
+            if _extensions is None:
+                _extensions = Extensions()
     return _extensions
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from numba.core import typing
+from numba.core import serialize, typing
 from numba.core.registry import CPUDispatcher
 
 from .constants import loads
 from .image import answered, note_answer
 from .numba_bridge import KEY
 from .numba_types import types_of
+
+# A pickler that was made before Numba was imported, as one of multiprocessing is to which the first
+# restored function is given, may have copied what was registered then (copyreg). It asks the class.
+serialize._CustomPickled.__reduce__ = serialize._pickle__CustomPickled
 
 Restored = Iterable[tuple[Any, Any]]
 """Restored dispatchers, each with its `load.dispatchers.Function`."""
@@ -48,23 +52,30 @@ def give_specialisations(restored: Restored) -> None:
         for _, _, key, early in methods:
             if early:  # compiled while the package was imported, with the globals of then
                 note_answer(key, found)
-        for arguments, return_type in () if declared is None else loads(declared):
-            found.compile(
-                arguments if return_type is None else typing.signature(return_type, *arguments)
-            )
+        for arguments, return_type, key in () if declared is None else loads(declared):
+            signature = arguments
+            if return_type is not None:
+                signature = typing.signature(return_type, *arguments)
+            _compile(found, signature, key)
         keys = {specs: key for specs, _, key, _ in reversed(methods)}
         answered()  # notes what other threads have called meanwhile
         for specs in function.started:
             arguments = types_of(specs, function.defaults or ())
             if arguments not in found.overloads:
-                # What its closure has become since does not matter, as it does not to Numba.
-                found.__dict__[KEY] = keys[specs]
-                try:
-                    found.compile(arguments)
-                finally:
-                    found.__dict__.pop(KEY, None)
+                _compile(found, arguments, keys[specs])
         if not may_compile:
             found.disable_compile()
+
+
+def _compile(found: Any, signature: Any, key: str) -> None:
+    """Have a dispatcher ask for a specialisation by its key: what its closure, or its module's
+    name, has become since does not matter, as it does not to Numba."""
+    if key:
+        found.__dict__[KEY] = key
+    try:
+        found.compile(signature)
+    finally:
+        found.__dict__.pop(KEY, None)
 
 
 def new_dispatcher() -> Any:

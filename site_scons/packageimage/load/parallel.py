@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import importlib
 import marshal
-import sys
 from typing import Any
 
 from . import dispatchers
 from .dispatchers import CannotInstall, NeedsNumba
-from .numba_extensions import Extensions, Unavailable
+from .numba_extensions import Extensions, Unavailable, numba_is_there
 from .universal import type_number
 
 _MODULE = "numba.np.ufunc._internal"
@@ -54,7 +53,7 @@ def make(package: Any, head: Any, py_func: Any) -> Any:
 def finish(package: Any, waiting: list[Waiting], native: Extensions | None) -> None:
     """Let the code of functions run, whose module has all that it holds now. Raises CannotInstall,
     and NeedsNumba without Numba."""
-    if "numba" in sys.modules:
+    if numba_is_there():
         dispatchers.wait_for_numba()
         from .numba_callables import compile_parallel
 

@@ -28,7 +28,7 @@ from .constants import loads
 from .dispatchers import FIRST_START, START, CannotInstall, Function, NeedsNumba
 from .first_calls import FirstCalls
 from .image import Image, ImageError, note_answer
-from .numba_extensions import Extensions, Unavailable, loaded
+from .numba_extensions import Extensions, Unavailable, loaded, numba_is_there
 from .objects import rebuild
 
 
@@ -107,7 +107,7 @@ class RestoredPackage:
         found = _Unfinished()
         unfinished.append(found)
         try:
-            if "numba" in sys.modules:
+            if numba_is_there():
                 dispatchers.wait_for_numba()
             if getattr(sys.modules.get("numba.core.config"), "DISABLE_JIT", 0):
                 # By the program: a session whose environment says so has no images.
@@ -126,20 +126,21 @@ class RestoredPackage:
                 self._shared_of,
             )  # fmt: skip
             self._finish(found)
-        except Exception as error:
+            self.values[name] = dict(namespace)
+            self._put_lazy(record, namespace)
+            if self.first_calls is not None:
+                self._prepare(self.first_calls, found.made, name, namespace)
+                self.first_calls.untrack(self.values[name], self.shared[name])
+        except BaseException as error:  # an interrupt as well: nothing of this module may stay
+            self.shared.pop(name, None)
+            self.values.pop(name, None)
             namespace.clear()
             namespace.update(before)
-            if isinstance(error, CannotRestore):
+            if isinstance(error, CannotRestore) or not isinstance(error, Exception):
                 raise
             raise CannotRestore(f"{type(error).__name__}: {error}") from error
         finally:
             unfinished.pop()
-        self.values[name] = dict(namespace)
-        self._put_lazy(record, namespace)
-        if self.first_calls is not None:
-            if found.made:
-                self._prepare(self.first_calls, found.made, name, namespace)
-            self.first_calls.untrack(self.values[name], self.shared[name])
         log.note("restored", module=name)
         initialise = namespace.get("__pkgimage_init__")
         if initialise is not None:
@@ -274,9 +275,13 @@ class RestoredPackage:
         for function in made:
             # What a closure holds, and what a module holds that is not there yet, has to be asked.
             is_plain = function.module == name and function.parts[1] is None
-            function.first = len(calls.functions)
+            if function.module == name:
+                function.namespace = namespace
             head = function.head
-            for at in range(FIRST_START, len(head), START):
+            starts = range(FIRST_START, len(head), START)
+            if not calls.reserve(function, len(starts)):
+                continue
+            for place, at in enumerate(starts, function.first):
                 _, kind, partition, position, slot, number = head[at : at + START]
                 checks = None
                 if is_plain and number is not None:
@@ -285,7 +290,7 @@ class RestoredPackage:
                     checks = known[number]
                     if checks is not None and slot not in self._environments:
                         self._fill_plain(slot, namespace, native)
-                calls.add(function, kind, partition, position, checks)
+                calls.add(place, function, kind, partition, position, checks)
 
     def _checks(self, number: int, name: str, namespace: Any) -> tuple[Any, ...] | None:
         """(namespace, name, value) of each global of a set, in a row: what they have to be when a
@@ -295,11 +300,12 @@ class RestoredPackage:
         for owner, attribute in zip(parts, parts, strict=True):
             if owner == name:
                 values = where = namespace
-            elif owner in self.values and owner in sys.modules:
-                values, where = self.values[owner], vars(sys.modules[owner])
             else:
-                return None
+                values = self.values.get(owner, {})
+                where = getattr(sys.modules.get(owner), "__dict__", None)
             value = values.get(attribute, _NOTHING)
+            if type(where) is not dict:
+                return None
             if dispatchers.is_dispatcher(type(value)):
                 if value._pkgimage_function.closed:
                     return None
@@ -325,7 +331,7 @@ class RestoredPackage:
             environment = self._plain.setdefault(id(namespace), environment)
         return environment
 
-    def _resolve(self, number: int) -> Any:
+    def _resolve(self, number: int, args: tuple[Any, ...]) -> Any:
         """What shall be called instead of a specialisation that cannot start by itself."""
         calls = self.first_calls
         assert calls is not None
@@ -334,6 +340,10 @@ class RestoredPackage:
         _, row, key, _ = function.method_of(number)
         native = loaded()
         assert native is not None
+        if dispatchers.has_large(args):
+            other = dispatchers.answer_instead(found, function, args, number, native)
+            if other is not None:
+                return other
         try:
             if _has_kept_closure(found):
                 address = self._run_ready(row, key, found, native)
@@ -378,7 +388,7 @@ class RestoredPackage:
         place, _, environments, references, frozen, threads, _, _ = row
         if frozen:
             try:
-                self._check_frozen(frozen)
+                self._check_frozen(frozen, dispatchers.function_of(target))
             except CannotInstall:
                 if not self.image.was_frozen(key, target):
                     raise
@@ -456,8 +466,13 @@ class RestoredPackage:
                 self.image.slots[index] = address
         self._threads = True
 
-    def _check_frozen(self, frozen: tuple[tuple[str, str, str], ...]) -> None:
-        """Raises CannotInstall for a global that is not what the code was compiled with."""
+    def _check_frozen(
+        self, frozen: tuple[tuple[str, str, str], ...], function: Function | None = None
+    ) -> None:
+        """Raises CannotInstall for a global that is not what the code was compiled with.
+
+        function: the dispatcher's part of the image that the code is for, if it is for one.
+        """
         for key in frozen:
             module, name, digest = key
             if module not in sys.modules and _is_of_numba(module):
@@ -467,6 +482,8 @@ class RestoredPackage:
                     self._compare(module, name, digest, sys.platform == "win32")
                 continue
             namespace = sys.modules[module].__dict__ if module in sys.modules else {}
+            if function is not None and module == function.module and function.namespace:
+                namespace = function.namespace  # another module may have taken its name
             try:
                 value = namespace[name] if name in namespace else getattr(sys.modules[module], name)
             except (AttributeError, KeyError):
