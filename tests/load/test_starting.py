@@ -28,6 +28,10 @@ SOURCES = {
             return x + 1
 
         @njit
+        def never_called(x):
+            return x - SCALE
+
+        @njit
         def scaled(x):
             return x * SCALE
 
@@ -246,6 +250,9 @@ def test_integers_that_are_not_of_int64(home, tmp_path):
 
 
 OTHER_ORDERS = {
+    "a function without code": """
+        print(numbers.scaled(1.0), numbers.never_called.__name__, numbers.never_called(5.0))
+        """,
     "a callee compiled otherwise": """
         print(numbers.scaled(1.0))
         numbers.SCALE = 10.0

@@ -73,12 +73,14 @@ class FirstCalls:
         answer_sources.append(self.note_started)
 
     def reserve(self, function: Function, count: int) -> bool:
-        """Give a function numbers for its specialisations; whether there are enough, as there are
-        unless a module was restored twice."""
+        """Give a function numbers for its specialisations; whether it has any and there are enough,
+        as there are unless a module was restored twice."""
+        if not count:
+            return False
         at = len(self.functions)
         self.functions.extend([function] * count)  # at once: threads and signal handlers may do so
         at = self.functions.index(function, at)
-        if not count or at + count > self._count:
+        if at + count > self._count:
             return False
         function.first = at
         return True
