@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numba import types
-from packageimage.capture import numba_bridge as bridge
+from packageimage.capture import numba_globals
 
 
 def names_long(n):
@@ -31,15 +31,15 @@ def plain(n):
 
 
 def test_attributes_of_numpy_that_are_cs_long():
-    found = bridge._frozen_globals(names_long, bridge._names_in(names_long.__code__))
+    found = numba_globals.frozen_globals(names_long, numba_globals.names_in(names_long.__code__))
     assert ("numpy", "long") in {(module, name) for module, name, _ in found}
-    found = bridge._frozen_globals(plain, bridge._names_in(plain.__code__))
+    found = numba_globals.frozen_globals(plain, numba_globals.names_in(plain.__code__))
     assert {(module, name) for module, name, _ in found} == {(__name__, "np")}
 
 
 @pytest.mark.parametrize(("function", "of_system"), [(says_long, 1), (draws, 1), (plain, 0)])
 def test_texts_that_mean_long(function, of_system):
-    assert len(bridge._text_of_system(function.__code__)) == of_system
+    assert len(numba_globals.text_of_system(function.__code__)) == of_system
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_texts_that_mean_long(function, of_system):
     ],
 )
 def test_sums_of_narrow_integers_before_numpy_2(monkeypatch, version, kind, function, of_system):
-    monkeypatch.setattr(bridge.numpy, "__version__", version)
+    monkeypatch.setattr(numba_globals.numpy, "__version__", version)
     descriptor = SimpleNamespace(argtypes=(kind,), typemap={})
-    assert len(bridge._types_of_system(descriptor, function)) == of_system
+    assert len(numba_globals.types_of_system(descriptor, function)) == of_system

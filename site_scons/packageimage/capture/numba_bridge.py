@@ -39,7 +39,6 @@ from numba.core import (
     ccallback,
     codegen,
     compiler,
-    config,
     debuginfo,
     dispatcher,
     environment,
@@ -70,22 +69,27 @@ from numba.stencils.stencil import StencilFunc
 from ..model.code_place import place_in
 from ..model.errors import PackageImageError
 from ..model.method_key import (
-    Ambiguous,
     Unkeyable,
     array_shape,
     callback_options,
     dispatcher_options,
     function_text,
-    global_text,
     key_of,
-    lives_in_its_module,
     options_text,
     short_digest,
     type_text,
-    value_text,
 )
 from .captured import CapturedMethod
 from .locations import Locations
+from .numba_globals import (
+    LARGE_ARRAY_BYTES,
+    frozen_globals,
+    frozen_value,
+    names_in,
+    text_of_system,
+    types_of_system,
+    values_named,
+)
 from .origins import BASE_PACKAGES, Origin, Sources, is_fixed
 from .references import UnnamedObject, find_address, find_object
 from .symbols import (
@@ -105,7 +109,6 @@ SUPPORTED_NUMBA = ((0, 67), (0, 68))
 # In the names of dispatchers' and of jitclasses' types.
 _SHOWN_ADDRESS = re.compile(r"(?<= at 0x)[0-9a-f]+|(?<=#)[0-9a-f]{6,}(?=<)")
 _ADDRESS_IN_TEXT = re.compile(r" at 0x[0-9a-f]+|#[0-9a-f]{6,}(?=<)")
-LARGE_ARRAY_BYTES = 10**6  # numba.core.base.make_constant_array freezes smaller ones into the code
 
 
 def check_version() -> None:
@@ -217,7 +220,7 @@ class Recorder:
     def on_lower(self, numba_library: Any, descriptor: Any, function: Any) -> None:
         """A function is being put into a library by the innermost compilation."""
         if self.frames:
-            self.frames[-1].frozen |= _types_of_system(descriptor, function)
+            self.frames[-1].frozen |= types_of_system(descriptor, function)
             frames = self._lowered_in.setdefault(id(numba_library), [])
             self.keep(numba_library)
             if self.frames[-1] not in frames:
@@ -269,11 +272,11 @@ class Recorder:
             if (function.__module__ or "").partition(".")[0] not in BASE_PACKAGES:
                 # A ufunc that compiles when it is called takes the first loop that fits, of those
                 # that it has by then.
-                if any(isinstance(v, dufunc.DUFunc) for v in _values_named(function)):
+                if any(isinstance(v, dufunc.DUFunc) for v in values_named(function)):
                     self.frames[-1].unrepeatable = True
-                names = _names_in(function.__code__)
-                self.frames[-1].frozen |= _frozen_globals(function, names)
-                self.frames[-1].frozen |= _text_of_system(function.__code__)
+                names = names_in(function.__code__)
+                self.frames[-1].frozen |= frozen_globals(function, names)
+                self.frames[-1].frozen |= text_of_system(function.__code__)
 
     def on_overload(self, function: Any) -> None:
         """The innermost compilation has asked a function of an extension what to compile; it ran as
@@ -285,14 +288,14 @@ class Recorder:
                 continue
             seen.add(function)
             if not is_fixed(function.__module__ or ""):
-                self.frames[-1].frozen |= _frozen_globals(function, _names_in(function.__code__))
-                pending += _values_named(function)
+                self.frames[-1].frozen |= frozen_globals(function, names_in(function.__code__))
+                pending += values_named(function)
 
     def on_made_attribute(self, module: python_types.ModuleType, name: str) -> None:
         """The innermost compilation has frozen what a module makes when it is asked for it, by a
         `__getattr__` of its own."""
         if self.frames and name not in vars(module) and not is_fixed(module.__name__):
-            self.frames[-1].frozen |= _frozen(module.__name__, name, getattr(module, name))
+            self.frames[-1].frozen |= frozen_value(module.__name__, name, getattr(module, name))
 
     def _origins(self, functions: list[python_types.FunctionType], line_bound: bool) -> set[Origin]:
         found = (self.sources.origin_of(f, with_line=line_bound) for f in functions)
@@ -398,125 +401,6 @@ class Recorder:
             self.frames.pop()
             errors.loc_info.clear()
             errors.loc_info.update(last_place)
-
-
-def _frozen_globals(
-    function: python_types.FunctionType, names: Iterable[str]
-) -> set[tuple[str, str, str]]:
-    """(module, name, digest of its value now) of the globals that a function names.
-
-    Numba freezes a global's value into the code.  A module stands for itself, as the name may be
-    given another one, and for the attributes of it that the function names; so does one in the
-    closure or in globals of the function's own, which are in its key (function_text) but for that.
-    """
-    names = list(names)
-    found: set[tuple[str, str, str]] = set()
-    seen: set[str] = set()
-    pending: list[tuple[str, dict[str, Any]]]
-    if lives_in_its_module(function):
-        pending = [(function.__module__, function.__globals__)]
-    else:
-        pending = _modules_in([function.__globals__.get(name) for name in names])
-    pending += _modules_in(_closure_of(function))
-    while pending:
-        module, namespace = pending.pop()
-        for name in names:
-            if name not in namespace:
-                continue
-            value = namespace[name]
-            found |= _frozen(module, name, value)
-            if not isinstance(value, python_types.ModuleType) or value.__name__ in seen:
-                continue
-            if is_fixed(value.__name__):
-                for attribute in _OF_SYSTEM.intersection(names, vars(value)):
-                    found |= _frozen(value.__name__, attribute, vars(value)[attribute])
-            else:
-                seen.add(value.__name__)
-                pending.append((value.__name__, vars(value)))
-    return found
-
-
-def _modules_in(values: Iterable[Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The modules among values whose attributes another process may have changed."""
-    return [
-        (value.__name__, vars(value))
-        for value in values
-        if isinstance(value, python_types.ModuleType) and not is_fixed(value.__name__)
-    ]
-
-
-def _closure_of(function: python_types.FunctionType) -> list[Any]:
-    found = []
-    for cell in function.__closure__ or ():
-        with contextlib.suppress(ValueError):
-            found.append(cell.cell_contents)
-    return found
-
-
-# Types that are C's `long`, 32 bits wide on Windows, or were before NumPy 2: as attributes of numpy
-# and numba, and as texts that name a dtype.
-_OF_SYSTEM = frozenset({"int_", "uint", "long", "long_", "ulong"})
-_DTYPES_OF_SYSTEM = frozenset({"l", "L", "int_", "uint", "long", "ulong"})
-# Before NumPy 2 these give its default integer, that `long`, for narrow integers
-# (numba.np.arraymath.get_accumulator_type, numba.np.arrayobj._arange_dtype; numba#10846).
-_WIDENING = frozenset(
-    {"arange", "cumprod", "cumsum", "mean", "nancumprod", "nancumsum", "nanmean", "nanprod"}
-    | {"nansum", "prod", "std", "sum", "trace", "var"}
-)
-
-
-def _text_of_system(code: python_types.CodeType) -> set[tuple[str, str, str]]:
-    """That a function's text means another type on Windows, as a global that it froze."""
-    named = "zipf" in code.co_names  # numba.np.random.legacy compares with LONG_MAX
-    if named or _DTYPES_OF_SYSTEM.intersection(c for c in code.co_consts if isinstance(c, str)):
-        return _frozen(config.__name__, "IS_WIN32", config.IS_WIN32)
-    return set()
-
-
-def _types_of_system(descriptor: Any, function: Any) -> set[tuple[str, str, str]]:
-    """The same of what its types lead to. By the function's names, not by what was linked: a
-    parallel loop replaces the call."""
-    old = int(numpy.__version__.partition(".")[0]) < 2
-    names = getattr(getattr(function, "__code__", None), "co_names", ())
-    if old and _WIDENING.intersection(names):
-        found = [*descriptor.argtypes, *(descriptor.typemap or {}).values()]
-        if any(map(_narrow, found)):
-            return _frozen(config.__name__, "IS_WIN32", config.IS_WIN32)
-    return set()
-
-
-def _narrow(kind: Any) -> bool:
-    if isinstance(kind, types.Array) and isinstance(kind.dtype, types.Boolean):
-        return True
-    kind = getattr(kind, "dtype", kind)
-    return isinstance(kind, types.Integer) and kind.bitwidth < types.intp.bitwidth
-
-
-def _values_named(function: python_types.FunctionType) -> list[Any]:
-    """The globals and closure variables that a function names."""
-    namespace = function.__globals__
-    found = [namespace[name] for name in _names_in(function.__code__) if name in namespace]
-    return found + _closure_of(function)
-
-
-def _frozen(module: str, name: str, value: object) -> set[tuple[str, str, str]]:
-    if isinstance(value, numpy.ndarray) and value.nbytes > LARGE_ARRAY_BYTES:
-        return set()  # used in place through a slot, never frozen
-    try:
-        text = value_text(value)
-    except Ambiguous:
-        return {(module, name, "")}  # see `collect`: no method that has it is kept
-    except Unkeyable:
-        text = global_text(value)
-    return {(module, name, short_digest(text.encode()))}
-
-
-def _names_in(code: python_types.CodeType) -> list[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, python_types.CodeType):
-            names.update(_names_in(constant))
-    return sorted(names)
 
 
 # -- slots ---------------------------------------------------------------------------------------

@@ -557,7 +557,7 @@ def _has_kept_closure(target: Any, seen: tuple[object, ...] = ()) -> bool:
     return True
 
 
-_LARGEST_FROZEN = 10**6  # bytes, capture.numba_bridge.LARGE_ARRAY_BYTES
+_LARGEST_FROZEN = 10**6  # bytes, capture.numba_globals.LARGE_ARRAY_BYTES
 _NOTHING = object()
 _CONSTANTS = (
     bool, int, float, complex, str, bytes, type(None), type, ModuleType, FunctionType, type(len),
