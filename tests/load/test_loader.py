@@ -3,6 +3,8 @@
 import contextlib
 import gc
 import importlib
+import importlib.machinery
+import importlib.util
 import sys
 import threading
 import traceback
@@ -96,3 +98,90 @@ def test_a_thread_in_the_midst_of_importing_what_restores(packages, monkeypatch)
     partial = types.ModuleType("packageimage.load.objects")
     monkeypatch.setitem(sys.modules, "packageimage.load.objects", partial)
     assert importlib.import_module("roomy").rooms == 1
+
+
+class Restores(Session):
+    """One that could restore all modules of a package."""
+
+    def find_spec(self, name, path=None, target=None):
+        return loader.spec_of(name, path, self) if name.startswith("plainly.") else None
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A package whose modules are looked for as importlib does and as `loader` does."""
+    folder = tmp_path / "plainly"
+    folder.mkdir()
+    for name in ("__init__", "one", "two", "three"):
+        (folder / f"{name}.py").write_text("")
+    (folder / "inner").mkdir()
+    (folder / "inner" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("plainly")
+    importlib.import_module("plainly.three")  # by which Python knows the folder
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("plainly")]:
+        del sys.modules[name]
+
+
+def looked_up(monkeypatch, name):
+    """(spec of `loader`, importlib's spec, whether its finders were asked for the first)."""
+    path = sys.modules["plainly"].__path__
+    asked = []
+    found_by_others = loader._found_by_others
+
+    def note(*arguments):
+        asked.append(arguments)
+        return found_by_others(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loader, "_found_by_others", note)
+        session = Restores()
+        patched.setattr(sys, "meta_path", [session, *sys.meta_path])
+        found = session.find_spec(f"plainly.{name}", path)
+    return found, importlib.machinery.PathFinder.find_spec(f"plainly.{name}", path), bool(asked)
+
+
+SHOWN = ("name", "origin", "cached", "has_location", "parent", "submodule_search_locations")
+
+
+def test_a_module_beside_others_is_found_as_importlib_finds_it(folder, monkeypatch):
+    found, expected, asked = looked_up(monkeypatch, "one")
+    assert [getattr(found, name) for name in SHOWN] == [getattr(expected, name) for name in SHOWN]
+    assert found.loader.path == expected.loader.path
+    assert not asked
+
+
+@pytest.mark.parametrize("name", ["inner", "missing"])
+def test_what_is_no_file_beside_others_is_looked_for(folder, monkeypatch, name):
+    found, expected, asked = looked_up(monkeypatch, name)
+    assert asked
+    assert (found and found.origin) == (expected and expected.origin)
+
+
+@pytest.mark.parametrize("other", ["two", f"two{importlib.machinery.EXTENSION_SUFFIXES[0]}"])
+def test_what_comes_before_a_source_is_found_when_it_comes(folder, monkeypatch, other):
+    assert not looked_up(monkeypatch, "two")[2]
+    path = folder / other
+    if other == "two":
+        path.mkdir()
+        (path / "__init__.py").write_text("")
+    else:
+        path.write_bytes(b"")
+    importlib.invalidate_caches()
+    found, expected, asked = looked_up(monkeypatch, "two")
+    assert asked
+    assert found.origin == expected.origin != str(folder / "two.py")
+
+
+def test_a_finder_that_knows_the_module_is_asked(folder, monkeypatch):
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            loader = importlib.machinery.SourceFileLoader(name, str(folder / "three.py"))
+            return importlib.util.spec_from_loader(name, loader)
+
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    found, _, asked = looked_up(monkeypatch, "one")
+    assert asked
+    assert found.loader.path == str(folder / "three.py")

@@ -213,3 +213,68 @@ def test_threads_whose_first_import_is_of_submodules(place, tmp_path):
     seen = run_both(place, tmp_path, text)
     restored = ["beside", *(f"beside.{name}" for name in THREADS)]
     assert (seen["restored"], seen["numba"]) == (restored, False)
+
+
+def test_a_package_that_is_restored_and_one_that_is_attached(tmp_path):
+    """Numba comes with the second, and with it what waited for it since the first."""
+    for name in ("first_one", "second_one"):
+        (tmp_path / f"{name}.py").write_text(
+            "from numba import njit\n\n@njit\ndef f(x):\n    return x + 1\n"
+        )
+        workload = tmp_path / f"{name}_workload.py"
+        workload.write_text(f"import {name}\n{name}.f(1)\n")
+        more = ("--restore",) if name == "first_one" else ()
+        build(tmp_path, tmp_path / "depot", name, workload, tmp_path, *more)
+    program = tmp_path / "program.py"
+    for names in ("first_one, second_one", "second_one, first_one"):
+        program.write_text(f"import {names}\nprint(first_one.f(1), second_one.f(2))\n")
+        seen = run_restored(tmp_path, tmp_path / "depot", program, tmp_path, PKGIMAGE="strict")
+        assert seen.output == "2 3\n", seen.error
+        assert seen.seen["answered"] >= 2
+
+
+NUMBA_MEANWHILE = """
+import sys, threading, time
+from packageimage.load import numba_extensions
+
+sys.setswitchinterval(1e-6)
+barrier = threading.Barrier(2)
+bad = []
+
+def import_numba():
+    barrier.wait()
+    time.sleep(DELAY)
+    try:
+        import numba
+        import numba._dispatcher
+        assert numba.njit(lambda x: x + 1)(1) == 2 and numba._dispatcher
+    except BaseException as error:
+        bad.append(error)
+
+def restore():
+    barrier.wait()
+    try:
+        import first_one
+        assert first_one.f(1) == 2
+    except BaseException as error:
+        bad.append(error)
+
+threads = [threading.Thread(target=one) for one in (import_numba, restore)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(bad)
+"""
+
+
+def test_numba_is_imported_while_its_c_modules_are_loaded(tmp_path):
+    (tmp_path / "first_one.py").write_text(
+        "from numba import njit\n\n@njit\ndef f(x):\n    return x + 1\n"
+    )
+    workload = tmp_path / "workload.py"
+    workload.write_text("import first_one\nfirst_one.f(1)\n")
+    build(tmp_path, tmp_path / "depot", "first_one", workload, tmp_path, "--restore")
+    program = tmp_path / "program.py"
+    for step in range(12):
+        program.write_text(NUMBA_MEANWHILE.replace("DELAY", str(step / 2000)))
+        seen = run_restored(tmp_path, tmp_path / "depot", program, tmp_path)
+        assert seen.output == "[]\n", seen.error

@@ -87,24 +87,29 @@ class Extensions:
 
     def __init__(self) -> None:
         """Load them. Raises Unavailable."""
-        if numba_is_there():
-            raise Unavailable("Numba itself is imported")
-        spec = PathFinder.find_spec("numba")
-        if spec is None or not spec.submodule_search_locations:
-            raise Unavailable("there is no package numba")
-        self._root = spec.submodule_search_locations[0]
-        self._codes: dict[Spec, _TypeCode] = {}
-        self._numbers = itertools.count(_FIRST_CODE + 1)  # several threads may take some
-        self._threads: dict[str, int] | None = None
-        try:
-            device_array = self._load(_DEVICE_ARRAY)
-            self.dispatcher = self._load_dispatcher(device_array)
-            conversions = self._load(_TYPE_CONVERSIONS)
-            self.functions = self._load(_FUNCTIONS)
-            helpers = self._load(_HELPERS)
-            memory = self._load(_MEMORY)
-        except (ImportError, OSError, AttributeError) as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        # Who imports Numba at this moment waits: it would find some of its modules and not yet
+        # what it makes of them, or have its types' numbers overwritten by ours.
+        with _ModuleLock("numba"):
+            if numba_is_there():
+                raise Unavailable("Numba itself is imported")
+            spec = PathFinder.find_spec("numba")
+            if spec is None or not spec.submodule_search_locations:
+                raise Unavailable("there is no package numba")
+            self._root = spec.submodule_search_locations[0]
+            self._codes: dict[Spec, _TypeCode] = {}
+            self._numbers = itertools.count(_FIRST_CODE + 1)  # several threads may take some
+            self._threads: dict[str, int] | None = None
+            try:
+                self._load_all()
+            except (ImportError, OSError, AttributeError) as error:
+                raise Unavailable(f"{type(error).__name__}: {error}") from error
+
+    def _load_all(self) -> None:
+        self.dispatcher = self._load_dispatcher()
+        conversions = self._load(_TYPE_CONVERSIONS)
+        self.functions = self._load(_FUNCTIONS)
+        helpers = self._load(_HELPERS)
+        memory = self._load(_MEMORY)
         # It never learns of a conversion: what a call converts is decided in `model.type_spec`.
         self._type_manager = conversions.new_type_manager()
         self.type_manager = conversions.get_pointer(self._type_manager)
@@ -137,13 +142,14 @@ class Extensions:
         module: ModuleType = _load_spec(spec)
         return module
 
-    def _load_dispatcher(self, device_array: ModuleType) -> ModuleType:
+    def _load_dispatcher(self) -> ModuleType:
         """Load `numba._dispatcher`, which imports `numba` to get at one attribute of it."""
+        device_array = self._load(_DEVICE_ARRAY)
         known = sys.modules.get(_DISPATCHER)
         if known is not None:
             return known
         global _stand_in
-        stand_in = ModuleType("numba")
+        stand_in = _stand_in = ModuleType("numba")
         stand_in._devicearray = device_array  # type: ignore[attr-defined]
         # Another thread that imports Numba at this very moment gets the stand-in, but waits for it
         # as for any module that is being imported, and finds the real one through it.
@@ -158,15 +164,13 @@ class Extensions:
             return getattr(numba, name)
 
         stand_in.__getattr__ = the_real_one  # type: ignore[method-assign]
-        with _ModuleLock("numba"):
-            _stand_in = stand_in
-            if sys.modules.setdefault("numba", stand_in) is not stand_in:
-                raise Unavailable("Numba itself is being imported")
-            try:
-                return self._load(_DISPATCHER)
-            finally:
-                if sys.modules.get("numba") is stand_in:
-                    del sys.modules["numba"]
+        if sys.modules.setdefault("numba", stand_in) is not stand_in:
+            raise Unavailable("Numba itself is being imported")
+        try:
+            return self._load(_DISPATCHER)
+        finally:
+            if sys.modules.get("numba") is stand_in:
+                del sys.modules["numba"]
 
     def tell_numba(self, numba: ModuleType) -> None:
         """Make the loaded modules attributes of their packages, as importing them would have."""

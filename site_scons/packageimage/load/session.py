@@ -76,6 +76,7 @@ class Session:
         self._seen_files: Seen | None = None  # what was asked for the last verdicts
         self._images = _headers_by_package(self.depots)
         self._bridge: Any = None
+        self._bridge_lock = RLock()  # nothing is imported under it
         self._check_session: CheckSession | None = None
         self._restores = environ.get("PKGIMAGE_RESTORE", "").lower() not in ("no", "0", "false")
         self._packages: list[Any] = []
@@ -100,7 +101,7 @@ class Session:
             return loader.spec_of(fullname, path, self)
         if fullname in self._restored:
             return loader.spec_of(fullname, path, self)
-        if fullname == "numba" and self._packages:
+        if fullname == "numba":
             return loader.spec_of_numba(self)
         return None
 
@@ -312,11 +313,15 @@ class Session:
 
     def _attach(self, image: Image) -> None:
         """Let the image answer Numba. Raises ImageError, UnboundSlot."""
+        # First, and by itself: what waits for Numba is done when it is there, and asks the bridge.
+        import numba  # noqa: F401
+
         from . import numba_bridge
 
-        if self._bridge is None:
-            self._bridge = numba_bridge.Bridge(self._miss)
-        self._bridge.add(image)
+        with self._bridge_lock:
+            if self._bridge is None:
+                self._bridge = numba_bridge.Bridge(self._miss)
+            self._bridge.add(image)
         log.note("attached", package=image.package)
 
     def _attach_waiting(self) -> None:
