@@ -250,6 +250,13 @@ def test_integers_that_are_not_of_int64(home, tmp_path):
 
 
 OTHER_ORDERS = {
+    "a compilation that failed": """
+        numbers.math = types.SimpleNamespace(sqrt=abs)
+        show("numbers.rooted(2.0)")
+        numbers.math = __import__("math")
+        show("numbers.rooted(2.0)")
+        show("numbers.rooted(2)")
+        """,
     "a function without code": """
         print(numbers.scaled(1.0), numbers.never_called.__name__, numbers.never_called(5.0))
         """,

@@ -469,6 +469,8 @@ class Bridge:
         """The entry point for `sig` from an image, added to the dispatcher `target`, or None."""
         arguments, declared = sigutils.normalize_signature(sig)
         arguments = tuple(arguments)
+        if _has_failed(target, arguments, declared):
+            return None
         asks = target if kind == "function" else None
         found = self.find(kind, function, arguments, declared, options, extra, asks)
         return None if found is None else self._add(target, arguments, found)
@@ -514,9 +516,11 @@ class Bridge:
             if this._can_compile and not kws and _have_own_types(args):
                 try:
                     arguments, signature = self._types_of(this, args)
-                    found = self._find(
-                        "function", this.py_func, dispatcher_options(this), "", signature, this
-                    )
+                    found = None
+                    if not _has_failed(this, arguments, None):
+                        found = self._find(
+                            "function", this.py_func, dispatcher_options(this), "", signature, this
+                        )
                 except Unkeyable:
                     found = None
                 finally:
@@ -708,6 +712,13 @@ def _function_address(value: Any) -> int:
     if not address:
         raise CannotAttach(f"expected a C function, found {type(value).__name__}")
     return int(address)
+
+
+def _has_failed(target: Any, arguments: tuple[Any, ...], declared: Any) -> bool:
+    """Whether Numba could not compile this before: it raises the same again, whatever has changed
+    since."""
+    failed: Any = getattr(getattr(target, "_compiler", None), "_failed_cache", None)
+    return bool(failed) and (arguments, declared) in failed
 
 
 def _note_anew(original: Hook) -> Hook:
