@@ -95,8 +95,7 @@ DAMAGED = {"header", "cannot-open", "image-missing", "image-size", "checksum"}
 def test_2000_damaged_images(tmp_path, published, session):
     kinds = fuzz(tmp_path, published, session, range(2_000))
     assert set(kinds) >= DAMAGED
-    # One in twenty-five at most has an unlucky number: the same bytes again, as zeros over zeros.
-    assert kinds.get("", 0) < 80, kinds
+    assert kinds.get("", 0) < 60, kinds  # those with an unlucky number: the same bytes again
 
 
 @pytest.mark.slow
