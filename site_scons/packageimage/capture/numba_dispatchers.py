@@ -282,8 +282,10 @@ class FunctionTable:
             seen.add(specs)
             place, slot, environments, references, needed, threads, _, _ = row
             # Of Numba's own globals, only one is not its version's business.
-            of_numba = [name for owner, name, _ in needed if _is_of_numba(owner)]
-            own = [part for key in needed if not _is_of_numba(key[0]) for part in key[:2]]
+            of_numba = [name for owner, name, _ in needed if package_data.is_of_numba(owner)]
+            own = [
+                part for key in needed if not package_data.is_of_numba(key[0]) for part in key[:2]
+            ]
             is_plain = (
                 environments == ((slot, module, None),)
                 and not references
@@ -297,10 +299,6 @@ class FunctionTable:
                 found += (None, None)
             self.n_starts += 1
         return found
-
-
-def _is_of_numba(module: str) -> bool:
-    return module.partition(".")[0] in ("numba", "llvmlite")
 
 
 def _is(module: str, name: str, digest: str) -> bool:

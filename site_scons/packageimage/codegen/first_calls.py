@@ -42,7 +42,7 @@ CALLED_NAMES = frozenset(_SIGNATURES)
 
 # load.first_calls knows both.
 _STATE = "{ ptr, ptr, ptr, ptr, ptr, ptr, ptr }"
-_RECORD = "{ ptr, ptr, i32, ptr, ptr, ptr, ptr, ptr }"
+_RECORD = "{ ptr, ptr, i32, ptr, ptr, ptr, ptr }"
 
 # Py_TPFLAGS_LONG_SUBCLASS, Py_TPFLAGS_TUPLE_SUBCLASS
 _LONG_SUBCLASS = 1 << 24

@@ -1,9 +1,9 @@
 """Restored functions: Numba's dispatchers without Numba.
 
 A restored function is Numba's own C dispatcher (`numba_extensions`) with the specialisations of the
-image (`first_calls`). What the image has no code for, and all else that only
-Numba can do (inspecting, pickling, being compiled into other code), imports Numba and makes it the
-dispatcher that the source would have made: the same object with Numba's class.
+image (`first_calls`). What the image has no code for, and all else that only Numba can do
+(inspecting, pickling, being compiled into other code), imports Numba and makes it the dispatcher
+that the source would have made: the same object with Numba's class.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # tables, the list of what was started, what is asked, a method of dispatchers, and two functions.
 _STATE_WORDS = 7
 # Words of a record: a PyMethodDef, of which the second is its code, its entry, its checks, its
-# function, and nothing.
-_RECORD_WORDS = 8
+# function.
+_RECORD_WORDS = 7
 _CODE = 1
 _FUNCTION = 6
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from _thread import get_ident
@@ -18,6 +17,8 @@ from importlib.machinery import (
 )
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
+
+from .pause import garbage_collection_paused
 
 if TYPE_CHECKING:
     from .protocols import Restoring
@@ -64,17 +65,13 @@ class ImageLoader(SourceFileLoader):
         if package is not None and name not in package.values:
             from .restored import CannotRestore
 
-            was_on = gc.isenabled()  # `garbage_collection_paused`, for hundreds of modules
-            gc.disable()
             try:
-                package.run(module)
+                with garbage_collection_paused():
+                    package.run(module)
             except CannotRestore as error:
                 self._session.ran_from_source(name, str(error))
             else:
                 return
-            finally:
-                if was_on:
-                    gc.enable()
         super().exec_module(module)
 
 

@@ -22,6 +22,7 @@ from ..model.package_data import (
     PackageData,
     RestoredModule,
     decode,
+    is_of_numba,
 )
 from . import dispatchers, lazy, log, slots
 from .constants import loads
@@ -409,7 +410,7 @@ class RestoredPackage:
         found = None if module is None else sys.modules.get(module)
         if found is not None:
             namespace = found.__dict__
-        elif module is not None and not _is_of_numba(module):
+        elif module is not None and not is_of_numba(module):
             # Only code in object mode looks at its globals, and Numba has none in its own modules.
             namespace = importlib.import_module(module).__dict__
         if constants is None:
@@ -475,7 +476,7 @@ class RestoredPackage:
         """
         for key in frozen:
             module, name, digest = key
-            if module not in sys.modules and _is_of_numba(module):
+            if module not in sys.modules and is_of_numba(module):
                 # What Numba's own modules hold belongs to its version, but for what it asks of the
                 # system (capture.numba_bridge).
                 if name == "IS_WIN32":
@@ -577,7 +578,3 @@ def _is_constant(value: object) -> bool:
         or kind is lazy.Lazy
         or (kind.__name__ == "ufunc" and kind.__module__ == "numpy")
     )
-
-
-def _is_of_numba(module: str) -> bool:
-    return module.partition(".")[0] in ("numba", "llvmlite")

@@ -63,6 +63,11 @@ class PackageData(Record):
     specs: tuple[Any, ...]
 
 
+def is_of_numba(module: str) -> bool:
+    """Whether what a module holds is a matter of Numba's version."""
+    return module.partition(".")[0] in ("numba", "llvmlite")
+
+
 def dumps(value: Any) -> bytes:
     """A value of plain types as deterministic bytes."""
     return marshal.dumps(value, MARSHAL_VERSION)
