@@ -74,6 +74,10 @@ SOURCES = {
             return (x * SCALE, y, z)
 
         @njit
+        def narrowed(x):
+            return x / 3
+
+        @njit
         def of_rest(x, *rest):
             return x + len(rest) * TABLE[2]
 
@@ -121,7 +125,7 @@ CALLS = (
 # Called by the workload alone.
 WORKED = (
     "numbers.plain(2**63)", "numbers.pair((1, 2))", "numbers.of_rest(1, 2)",
-    "users.rooted_twice(2.0)",
+    "numbers.narrowed.compile('f4(f8)')", "users.rooted_twice(2.0)",
 )  # fmt: skip
 SAME = (
     "numbers.SCALE = float('2')", "numbers.SHAPE = tuple([2, 3])", "numbers.NAME = ''.join('one')",
@@ -277,6 +281,9 @@ OTHER_ORDERS = {
         print(new is old, new.scaled(1.0), old.scaled(1.0), old.rooted(4.0))
         print(new.declared(1.0), old.declared(1.0), old.declared_int(1))
         print(old.scaled.py_func.__globals__ is vars(old), old.SCALE, new.SCALE)
+        """,
+    "a return type that the workload declared": """
+        show("numbers.narrowed(1.0)")
         """,
     "a module without a name": """
         import sys

@@ -83,9 +83,8 @@ def requested_as(kind: str, function: Any, options: str, declared_return: Any) -
     """What all specialisations share that are requested in one way; see `CapturedMethod`. Raises
     Unkeyable."""
     own = function_key(function, options)
-    if kind == "function":
-        return own
-    return f"{kind} {own} {'' if declared_return is None else 'declared'}".rstrip()
+    declared = "" if declared_return is None else " declared"
+    return f"{own}{declared}" if kind == "function" else f"{kind} {own}{declared}"
 
 
 class Described:

@@ -232,12 +232,12 @@ class FunctionTable:
             declared.append((args, return_type if key and with_return else None, key))
             early.add(key)
         # Not by what this dispatcher has compiled: what an earlier capture answered for a caller
-        # has compiled nothing.
+        # has compiled nothing. With the declared return type of a workload's it is another one.
         own = function_key(function, dispatcher_options(found))
         rows = [
             (method.specs, _row(method, position, early=key in early), key, key in early)
             for key, method in sorted(methods.items())
-            if method.function == own
+            if method.function == own or key in early
         ]
         calls = bool(found._can_compile), rows
         about = (
