@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    from .load.session import PackageImageWarning, Session
-    from .model.errors import PackageImageError
+    from .load.session import Session
+    from .model.errors import PackageImageError, PackageImageWarning
     from .model.rejection import Rejection
 
 
@@ -35,7 +35,7 @@ def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
     Raises PackageImageError for a setting (PKGIMAGE, PKGIMAGE_FLAGS, ...) that can't be
     understood, and in mode `strict` when an image of an imported package does not fit.
     """
-    from .load.pause import garbage_collection_paused
+    from .load import garbage_collection_paused
 
     with garbage_collection_paused():
         from .load import session
@@ -71,12 +71,8 @@ def rejections() -> list[Rejection]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "PackageImageWarning":
-        from .load.session import PackageImageWarning
+    if name in ("PackageImageError", "PackageImageWarning"):
+        from .model import errors
 
-        return PackageImageWarning
-    if name == "PackageImageError":
-        from .model.errors import PackageImageError
-
-        return PackageImageError
+        return getattr(errors, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,15 +21,12 @@ built here goes elsewhere.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from packageimage.model.digest import sha256
-from packageimage.model.errors import PackageImageError
-from packageimage.user_cache import user_cache_folder
+from packageimage.user_cache import find_user_cache, user_cache_folder
 
 if TYPE_CHECKING:
     from packageimage.model.base_image import BaseImage
@@ -74,8 +71,9 @@ def search_path(environ: Mapping[str, str], import_path: Iterable[str]) -> tuple
         else:
             for folder in import_path:
                 found[Path(os.path.abspath(folder), BESIDE)] = None
-            with contextlib.suppress(PackageImageError):
-                found[user_cache_folder(environ)] = None
+            cache = find_user_cache(environ)
+            if cache is not None:
+                found[cache] = None
     return tuple(found)
 
 
@@ -98,6 +96,8 @@ def _can_be_written(depot: Path) -> bool:
 
 def _folder(base: BaseImage, package: str) -> PurePosixPath:
     if not all(part.isidentifier() for part in package.split(".")):
+        from packageimage.model.errors import PackageImageError
+
         raise PackageImageError(
             f"package must be the name of an importable package, found {package!r}"
         )
@@ -111,6 +111,8 @@ def image_stem(
 
     cpu_targets: canonical text. PackageImageError for a name that no package can have.
     """
+    from packageimage.model.digest import sha256
+
     text = "\n".join((str(platform), base.id, str(flags), cpu_targets))
     slug: str = sha256(text.encode("utf-8")).hexdigest()[:_ID_DIGITS]
     return _folder(base, package) / slug

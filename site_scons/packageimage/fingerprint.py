@@ -23,9 +23,10 @@ _SOURCES = {
     "serialize": (
         "capture",
         "codegen/data_object.py",
+        "load/function_shape.py",
+        "load/numba_attach.py",
         "load/numba_bridge.py",
         "load/numba_library.py",
-        "load/numba_overloads.py",
         "load/slots.py",
         "model",
         "stages/serialize.py",

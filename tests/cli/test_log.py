@@ -7,14 +7,14 @@ import sys
 
 import pytest
 from image_build import environment
-from packageimage.load import log
+from packageimage.load import log, wants_log
 
 PROGRAM = """
 import sys
-from packageimage.load import log
+from packageimage.load import note
 SETUP
-log.note("rejected", package="kernels", kind="flags", found="opt-level: image has 1")
-log.note("numba imported")
+note("rejected", package="kernels", kind="flags", found="opt-level: image has 1")
+note("numba imported")
 print("logging" in sys.modules)
 """
 LINES = (
@@ -55,7 +55,7 @@ def test_a_program_that_has_set_up_logging_keeps_its_way(tmp_path):
     [("loading", True), ("Loading", True), ("a,loading", True), ("load", False), ("", False)],
 )
 def test_words(value, wanted):
-    assert log.wanted({"PKGIMAGE_LOG": value}) is wanted
+    assert wants_log({"PKGIMAGE_LOG": value}) is wanted
 
 
 @pytest.mark.parametrize(

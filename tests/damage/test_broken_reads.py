@@ -12,8 +12,9 @@ from pathlib import Path
 import edited_package
 import pytest
 from damaged import Published, image_files
+from packageimage import PackageImageWarning
 from packageimage.load import check
-from packageimage.load.session import PackageImageWarning, Session
+from packageimage.load.session import Session
 
 
 class Loading:

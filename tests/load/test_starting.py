@@ -1,6 +1,8 @@
-"""Specialisations until they were called once: what the image's own code sees to, and what it
-leaves to the loader. Held against plain Numba, which freezes a function's globals then, too."""
+"""Specialisations until they were called once, restored or attached: what the image's own code
+sees to, and what it leaves to the loader. Held against plain Numba, which freezes a function's
+globals then, too."""
 
+import functools
 import subprocess
 import sys
 import textwrap
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_build import build, environment, run_plain, run_restored
+from image_build import build, environment, run_plain, run_restored, run_with_images
 
 SOURCES = {
     "__init__.py": "from starting import numbers, users",
@@ -78,6 +80,13 @@ SOURCES = {
             return x / 3
 
         @njit
+        def total(values):
+            result = 0.0
+            for value in values:
+                result += value
+            return result
+
+        @njit
         def of_rest(x, *rest):
             return x + len(rest) * TABLE[2]
 
@@ -124,8 +133,8 @@ CALLS = (
 )  # fmt: skip
 # Called by the workload alone.
 WORKED = (
-    "numbers.plain(2**63)", "numbers.pair((1, 2))", "numbers.of_rest(1, 2)",
-    "numbers.narrowed.compile('f4(f8)')", "users.rooted_twice(2.0)",
+    "numbers.plain(2**63)", "numbers.pair((1, 2))", "numbers.total(np.arange(3.0))",
+    "numbers.narrowed.compile('f4(f8)')", "numbers.of_rest(1, 2)", "users.rooted_twice(2.0)",
 )  # fmt: skip
 SAME = (
     "numbers.SCALE = float('2')", "numbers.SHAPE = tuple([2, 3])", "numbers.NAME = ''.join('one')",
@@ -169,20 +178,27 @@ def home(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def unchanged(home, tmp_path_factory) -> str:
-    """What the calls print under plain Numba."""
-    program = tmp_path_factory.mktemp("plain") / "program.py"
-    program.write_text(program_of(list(CALLS)))
-    return run_plain(program.parent, program, home)
+@functools.cache
+def plain_output(home: Path, text: str) -> str:
+    program = home / "plain.py"
+    program.write_text(text)
+    return run_plain(home, program, home)
 
 
 def run_both(home: Path, folder: Path, text: str):
     program = folder / "program.py"
     program.write_text(text)
-    plain = run_plain(folder, program, home)
     seen = run_restored(folder, home / "depot", program, home)
-    assert seen.output == plain, seen.error
+    assert seen.output == plain_output(home, text), seen.error
+    return seen
+
+
+def run_attached(home: Path, folder: Path, text: str):
+    """The same where the package's source runs, in a process that has imported Numba."""
+    program = folder / "attached.py"
+    program.write_text(text)
+    seen = run_with_images(folder, home / "depot", program, home, PKGIMAGE_RESTORE="no")
+    assert seen.output == plain_output(home, text), seen.error
     return seen
 
 
@@ -204,12 +220,22 @@ def test_equal_values_are_what_they_were(home, tmp_path):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_before_and_after_first_calls(home, tmp_path, unchanged, change):
-    seen = run_both(home, tmp_path, program_of([change, *CALLS]))
-    assert seen.seen["answered"] > 0
-    assert seen.output.splitlines()[1:] != unchanged.splitlines()  # the change is one to Numba
+def test_a_change_before_first_calls(home, tmp_path, change):
+    text = program_of([change, *CALLS])
+    unchanged = plain_output(home, program_of(list(CALLS)))
+    for run in (run_both, run_attached):
+        seen = run(home, tmp_path, text)
+        assert seen.seen["answered"] > 0
+        assert seen.output.splitlines()[1:] != unchanged.splitlines()  # the change is one to Numba
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_after_some_first_calls(home, tmp_path, change):
     half = len(CALLS) // 2
-    run_both(home, tmp_path, program_of([*CALLS[half:], change, *CALLS, *CALLS]))
+    text = program_of([*CALLS[half:], change, *CALLS, *CALLS])
+    run_both(home, tmp_path, text)
+    run_attached(home, tmp_path, text)
 
 
 @pytest.mark.slow
@@ -219,6 +245,107 @@ def test_a_change_before_and_after_first_calls(home, tmp_path, unchanged, change
 @given(st.lists(st.sampled_from((*CALLS, *SAME, *CHANGES, "import numba")), min_size=2))
 def test_any_order_of_calls_and_changes(home, tmp_path, steps):
     run_both(home, tmp_path, program_of(steps))
+    run_attached(home, tmp_path, program_of(steps))
+
+
+COUNT = """
+import packageimage
+attachments = packageimage.enable()._attachments
+print(len(attachments._started))
+"""
+
+
+def test_all_start_attached(home, tmp_path):
+    """Plain functions, without what answers all that Numba may ask."""
+    program = tmp_path / "program.py"
+    asking = ("declared", "looked_up", "of_rest", "holds", "of_closure")
+    plain = [call for call in CALLS if not any(f".{name}(" in call for name in asking)]
+    text = program_of([*SAME, *plain, *plain])
+    program.write_text(text + COUNT)
+    seen = run_with_images(tmp_path, home / "depot", program, home, PKGIMAGE_RESTORE="no")
+    *shown, last = seen.output.splitlines()
+    assert shown == plain_output(home, text).splitlines(), seen.error
+    assert last == str(len(plain) - 1)  # one raises, as another call of the same types does
+
+
+# What makes a plain function another one, of the same name.
+OTHER_FUNCTIONS = {
+    "code": """
+        def other(x):
+            return x * 100
+        numbers.plain.py_func.__code__ = other.__code__
+        show("numbers.plain(2.0)")
+        show("users.twice(2.0)")
+        """,
+    "defaults": """
+        numbers.with_default.py_func.__defaults__ = (30.0, 40)
+        show("numbers.with_default(2.0)")
+        """,
+    "options": """
+        numbers.plain.targetoptions["boundscheck"] = True
+        numbers.scaled.targetoptions["fastmath"] = True
+        show("numbers.plain(2.0)")
+        show("users.twice(2.0)")
+        """,
+    "a function of the same name": """
+        from numba import njit
+        def plain(x):
+            return x * 1000
+        plain.__module__, plain.__qualname__ = "starting.numbers", "plain"
+        show("numbers.plain(2.0)")
+        other = njit(plain)
+        show("other(2.0)")
+        show("numbers.plain(3)")
+        """,
+    "no compilation": """
+        show("numbers.plain(2)")
+        numbers.plain.disable_compile()
+        show("numbers.plain(2.0)")
+        show("users.twice(2.0)")
+        """,
+    "recompiled": """
+        show("numbers.scaled(2.0)")
+        numbers.SCALE = 9.0
+        show("numbers.scaled(2.0)")
+        numbers.scaled.recompile()
+        show("numbers.scaled(2.0)")
+        show("users.twice(2.0)")
+        """,
+    "a subclass of arrays": """
+        from numba import types
+        from numba.extending import typeof_impl
+        class Own(np.ndarray):
+            pass
+        show("numbers.total(np.arange(3.0))")
+        @typeof_impl.register(Own)
+        def typeof(value, context):
+            return types.float64
+        show("numbers.total(np.arange(3.0).view(Own))")
+        """,
+    "signatures and overloads": """
+        show("numbers.scaled(2.0)")
+        show("users.twice(2.0)")
+        show("sorted(map(str, numbers.scaled.signatures))")
+        show("list(users.twice.overloads)")
+        show("users.twice.nopython_signatures")
+        from numba import njit
+        @njit
+        def calls(x):
+            return users.twice(x) + numbers.scaled(x)
+        show("calls(2.0)")
+        show("calls(2)")
+        """,
+    "sanctioned by the program": """
+        from numba import config
+        config.BOUNDSCHECK = 1
+        show("numbers.total(np.arange(3.0))")
+        """,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FUNCTIONS)
+def test_functions_that_are_others_now(home, tmp_path, name):
+    run_attached(home, tmp_path, HEAD + textwrap.dedent(OTHER_FUNCTIONS[name]))
 
 
 LARGE = """
@@ -251,6 +378,7 @@ def test_integers_that_are_not_of_int64(home, tmp_path):
     """Numba's C code takes all integers for int64; Numba looks at them as long as it has compiled
     nothing for int64."""
     run_both(home, tmp_path, LARGE)
+    run_attached(home, tmp_path, LARGE)
 
 
 OTHER_ORDERS = {
@@ -296,7 +424,9 @@ OTHER_ORDERS = {
 
 @pytest.mark.parametrize("name", OTHER_ORDERS)
 def test_other_orders(home, tmp_path, name):
-    run_both(home, tmp_path, HEAD + textwrap.dedent(OTHER_ORDERS[name]))
+    text = HEAD + textwrap.dedent(OTHER_ORDERS[name])
+    run_both(home, tmp_path, text)
+    run_attached(home, tmp_path, text)
 
 
 PICKLED = """

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_build import PACKAGES, build, run_plain, run_with_images
 from packageimage import use_log
-from packageimage.load import check, groups, identity, log, machine, seen, verdicts
+from packageimage.load import check, groups, machine, remembering, seen, verdicts
 from packageimage.load.image import Opening, opening_of
 from packageimage.load.session import Session
 from packageimage.load.verdicts import Verdict
@@ -60,10 +60,10 @@ class Place:
         """What all checks say; what they find is remembered."""
         session = self.session()
         rejections: list[Rejection] = []
-        fitting = session._fitting("tiny", rejections)
+        fitting = session.examination.fitting("tiny", rejections)
         if not fitting:
             return rejections[0]
-        session._remember("tiny", fitting[0], rejections, identity.time.time_ns())
+        session.examination.remember("tiny", fitting[0], rejections, machine.time.time_ns())
         return opening_of(fitting[0])
 
     def recalled(self) -> Opening | None:
@@ -90,7 +90,7 @@ def place(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place
         shutil.copytree(built / name, tmp_path / name)
     # A minute later: what was copied is old enough to be remembered.
     now = time.time_ns
-    monkeypatch.setattr(identity.time, "time_ns", lambda: now() + 60 * SECOND)
+    monkeypatch.setattr(machine.time, "time_ns", lambda: now() + 60 * SECOND)
     monkeypatch.setattr(
         seen.Seen.__init__, "__defaults__", (None, "", "", lambda: now() + 60 * SECOND)
     )
@@ -221,7 +221,7 @@ def test_a_rule_that_was_edited(place, tmp_path):
     """Another release of this project may judge otherwise."""
     package = shutil.copytree(Path(packageimage.__file__).parent, tmp_path / "packageimage")
     place.patch.setattr(verdicts, "_PACKAGE", str(package))
-    place.patch.setattr(verdicts, "_own_rules", verdicts._rules())
+    place.patch.setattr(verdicts, "own_rules", verdicts.rules())
     place.checked()
     assert place.recalled() is not None
     for name in verdicts._RULES:
@@ -231,7 +231,7 @@ def test_a_rule_that_was_edited(place, tmp_path):
             memo.unlink()
         place.checked()  # by the rules of before
         assert place.memos() == [], name
-        place.patch.setattr(verdicts, "_own_rules", verdicts._rules())  # another process
+        place.patch.setattr(verdicts, "own_rules", verdicts.rules())  # another process
         assert place.recalled() is None
         place.checked()
         assert before is not None and place.recalled() is not None
@@ -239,7 +239,7 @@ def test_a_rule_that_was_edited(place, tmp_path):
 
 def test_rules_that_are_in_no_files(place):
     place.patch.setattr(verdicts, "_PACKAGE", str(place.folder / "archive.zip"))
-    place.patch.setattr(verdicts, "_own_rules", verdicts._rules())
+    place.patch.setattr(verdicts, "own_rules", verdicts.rules())
     place.checked()
     assert place.memos() == []
 
@@ -270,7 +270,7 @@ def test_a_depot_by_a_relative_path(place):
     place.patch.chdir(place.folder)
     session = Session(place.environ, [Path("depot")])
     (found,) = session.examine("tiny")
-    session._remember("tiny", found, [], identity.time.time_ns())
+    session.examination.remember("tiny", found, [], machine.time.time_ns())
     elsewhere = place.folder / "elsewhere"
     shutil.copytree(place.depot, elsewhere / "depot")
     flip(elsewhere / place.image.relative_to(place.folder))
@@ -291,7 +291,7 @@ def test_a_use_is_noted_of_the_header(place):
 def test_any_bit(place):
     place.checked()
     verdict = Verdict(place.headers, place.environ)
-    file = Path(verdict._file)
+    file = Path(verdict.file)
     data = file.read_bytes()
     for at in range(0, len(data), 7):
         file.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
@@ -304,7 +304,7 @@ def test_any_bit(place):
 
 NOT_PLAIN: dict[str, Callable[[Place], object]] = {
     "files that are young": lambda p: p.patch.setattr(
-        identity.time, "time_ns", lambda: p.header.stat().st_ctime_ns
+        machine.time, "time_ns", lambda: p.header.stat().st_ctime_ns
     ),
     "trust in a folder": lambda p: p.environ.update(PKGIMAGE_TRUST=str(p.folder)),
     "trust in anyone": lambda p: p.environ.update(PKGIMAGE_TRUST="anyone"),
@@ -313,7 +313,7 @@ NOT_PLAIN: dict[str, Callable[[Place], object]] = {
         machine, "cpu_identity", lambda arch: None
     ),
     "a version that is not in its file": lambda p: p.patch.setattr(
-        verdicts, "version_in", lambda package, path: None
+        remembering, "version_in", lambda package, path: None
     ),
     "no home": lambda p: p.environ.update(HOME="nowhere"),
 }
@@ -412,8 +412,8 @@ def test_no_check_is_made(place, monkeypatch):
     place.checked()
     monkeypatch.setattr(check, "examine", lambda *given: pytest.fail("was checked"))
     noted = []
-    monkeypatch.setattr(log, "note", lambda kind, **fields: noted.append(kind))
-    monkeypatch.setattr(log, "enabled", True)
+    monkeypatch.setattr("packageimage.load.session.note", lambda kind, **fields: noted.append(kind))
+    monkeypatch.setattr("packageimage.load.session.logs", True)
     session = place.session()
     session.load("tiny")
     assert noted[-2:] == ["unchanged", "loaded"]
@@ -446,9 +446,9 @@ def test_any_bytes(built, tmp_path_factory, data):
     home = tmp_path_factory.getbasetemp() / "any"
     (header,) = built.glob("depot/*/tiny/*.pki")
     verdict = Verdict([header], {"HOME": str(home)})
-    file = Path(verdict._file)
+    file = Path(verdict.file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    whole = verdict._whole()
+    whole = verdict.whole()
     sealed = data.draw(st.booleans())
     value = data.draw(
         st.one_of(

@@ -18,7 +18,7 @@ def pretend() -> None:
     """Make `packageimage.enable()` accept images of the macOS of this CPU."""
     import ctypes
 
-    from packageimage.load import image, numba_bridge, verdicts
+    from packageimage.load import image, numba_attach, verdicts
     from packageimage.model import platform as platforms
 
     arch = {"x86_64": "x86_64", "aarch64": "arm64"}[os.uname().machine]
@@ -27,12 +27,7 @@ def pretend() -> None:
     # What is remembered of one system must not meet the other, which has the same kernel here.
     verdicts._KIND = "verdicts-of-macos"
 
-    class Table(image._Table):
-        @classmethod
-        def in_dll(cls, library: Dylib, name: str) -> Table:
-            return cls.from_address(library.address(name))
-
-    image._Table = Table
+    image._table_in = lambda library: library.address("pkgimage")
     image.ctypes = types.SimpleNamespace(**vars(ctypes) | {"CDLL": lambda path: Dylib(Path(path))})
-    linux = numba_bridge.address_of
-    numba_bridge.address_of = lambda name: macos_names.address_of(name, linux)
+    linux = numba_attach.address_of
+    numba_attach.address_of = lambda name: macos_names.address_of(name, linux)

@@ -329,8 +329,8 @@ def test_a_cpu_below_the_lowest_target_is_told_why_and_runs_all_the_same(kvm64, 
 
 NAMES = """
 import sys
-from packageimage.load import numba_bridge
-print(*(name for name in sys.argv[1:] if numba_bridge.address_of(name) is None))
+from packageimage.load import numba_attach
+print(*(name for name in sys.argv[1:] if numba_attach.address_of(name) is None))
 """
 
 

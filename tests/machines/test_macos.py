@@ -116,19 +116,20 @@ PROGRAM = """
 import ctypes, json, math, sys
 from machines.dylib import Dylib
 from machines import macos_names
-from packageimage.load import process, slots
-from packageimage.load.image import _Table
+from types import SimpleNamespace
+from packageimage.load import image, slots
 
 dylib = Dylib(sys.argv[1])
 names, entries = json.loads(sys.argv[2]), json.loads(sys.argv[3])
-table = _Table.from_address(dylib.address("pkgimage"))
+values = image.TABLE.unpack(ctypes.string_at(dylib.address("pkgimage"), image.TABLE.size))
+table = SimpleNamespace(**dict(zip(image.TABLE_FIELDS, values, strict=True)))
 assert table.magic.to_bytes(8, "little") == b"PKGIMAGE" and table.n_slots == len(names)
 
 class Opened:
     slot_names = names
     slots = (ctypes.c_void_p * len(names)).from_address(table.slots)
 
-missing = slots.fill(Opened, lambda name: macos_names.address_of(name, process.address_of))
+missing = slots.fill(Opened, lambda name: macos_names.address_of(name, slots.process_address))
 assert [name for _, name in missing] == [], missing
 Opened.slots[names.index("_ZN08NumbaEnv4mean")] = 0x1234
 

@@ -11,17 +11,34 @@ from dataclasses import dataclass, field
 import llvmlite.binding as llvm
 
 from ..model.package_data import canonical, dumps
+from ..model.type_spec import Spec
 from .captured import Blobs, CapturedMethod, digest_of, with_blobs
 from .partitions import assign
 from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX
 
-METHODS_FORMAT = 4  # load.image reads it
+METHODS_FORMAT = 5  # load.image reads it
 
 _NUMBA_LINES = "emissionKind: DebugDirectivesOnly"
 _LINE_TABLES = "emissionKind: LineTablesOnly"
 _VARIABLE_RECORD = re.compile(
     r"^ +(#dbg_(value|declare|assign)\(|call void @llvm\.dbg\.(value|declare)\().*\n", re.MULTILINE
 )
+
+
+@dataclass(frozen=True)
+class Start:
+    """A method that a plain function is answered from at its first call.
+
+    shape: the function's (`model.function_shape`). specs: of the arguments (`model.type_spec`).
+    environments: slot, module and constants of each, its own first. globals: module, name, digest
+    and shape, where it has one, of each that is compiled in.
+    """
+
+    shape: bytes
+    key: str
+    specs: tuple[Spec, ...]
+    environments: tuple[tuple[str, str | None, bytes | None], ...]
+    globals: tuple[tuple[str, str, str, bytes | None], ...]
 
 
 @dataclass
@@ -144,23 +161,35 @@ def positions(parts: Iterable[Partition]) -> dict[str, tuple[int, int]]:
     }
 
 
-def method_table(methods: Mapping[str, CapturedMethod], parts: list[Partition]) -> bytes:
-    """u64 length of the index, the index, the byte strings.
+def method_table(
+    methods: Mapping[str, CapturedMethod],
+    parts: list[Partition],
+    starts: Mapping[str, Iterable[Start]],
+) -> bytes:
+    """u64 lengths of two indices and of the starts; the indices, the starts, the byte strings.
 
-    The index and the rows are written by marshal, which reads them several times as quickly as JSON
-    is read (model.package_data says what of it). The index holds few containers, because what it
-    holds is read in every process: `methods` maps a key to the byte string with its row, `blobs`
-    lists the byte strings' ends. A row's `callers` are the numbers, in the order of `methods`, of
-    the methods that compiling has compiled this one for.
+    The indices, the starts and the rows are written by marshal, which reads them several times as
+    quickly as JSON is read (model.package_data says what of it). The first index is read in every
+    process that imports Numba, and holds few containers: `functions` maps modules, and in them
+    qualified names of plain functions, to where their starts lie, `specs` lists what these take. Of
+    the second, `methods` maps a key to the byte string with its row, `blobs` lists the byte
+    strings' ends. A row's `callers` are the numbers, in the order of `methods`, of the methods that
+    compiling has compiled this one for.
+
+    A function's starts: its shape, then of each the number of its specs and of its method,
+    partition and place of its code, slot and constants of its own environment, slot, module and
+    constants of others in a row, and its globals. Constants and globals are given by where they lie
+    among the starts; 0 for no constants.
     """
     position = positions(parts)
     blobs = Blobs()
     rows = {}
     callers: dict[str, list[int]] = {}
-    for number, key in enumerate(sorted(methods)):
+    numbers = {key: number for number, key in enumerate(sorted(methods))}
+    for key, number in numbers.items():
         for cause in methods[key].causes:
             callers.setdefault(cause, []).append(number)
-    for key in sorted(methods):
+    for key in numbers:
         method = methods[key]
         renumber = {at: blobs.add(blob) for at, blob in enumerate(method.blobs)}
         roles = {role: symbol for role, (_, symbol) in sorted(method.roles.items())}
@@ -170,6 +199,53 @@ def method_table(methods: Mapping[str, CapturedMethod], parts: list[Partition]) 
             "entries": {role: position[symbol] for role, symbol in roles.items()},
         }
         rows[key] = blobs.add(dumps(canonical(row)))
+    places = {
+        key: position[method.roles["cpython"][1]]
+        for key, method in methods.items()
+        if "cpython" in method.roles
+    }
+    first, started = _starts(starts, numbers, places)
     ends = list(itertools.accumulate(map(len, blobs.items)))
-    index = dumps({"format": METHODS_FORMAT, "methods": rows, "blobs": ends})
-    return struct.pack("<Q", len(index)) + index + b"".join(blobs.items)
+    index = dumps({"methods": rows, "blobs": ends})
+    lengths = struct.pack("<QQQ", len(first), len(index), len(started))
+    return lengths + first + index + started + b"".join(blobs.items)
+
+
+def _starts(
+    starts: Mapping[str, Iterable[Start]],
+    numbers: Mapping[str, int],
+    places: Mapping[str, tuple[int, int]],
+) -> tuple[bytes, bytes]:
+    """The first index of a method table, and the starts.
+
+    numbers: of the methods. places: of the code that the dispatcher calls.
+    """
+    specs: dict[tuple[Spec, ...], int] = {}
+    functions: dict[str, dict[str, int]] = {}
+    written = bytearray(b"0")  # so that nothing lies at 0
+    known: dict[object, int] = {}
+
+    def place_of(value: object) -> int:
+        if value not in known:
+            known[value] = len(written)
+            written.extend(dumps(value))
+        return known[value]
+
+    for name, own in sorted(starts.items()):
+        record: list[object] = []
+        for start in own:
+            record = record or [start.shape]
+            (slot, _, constants), *others = [
+                (slot, module, 0 if pickled is None else place_of(pickled))
+                for slot, module, pickled in start.environments
+            ]
+            record += (
+                specs.setdefault(start.specs, len(specs)), numbers[start.key], *places[start.key],
+                slot, constants, tuple(part for item in others for part in item),
+                tuple(map(place_of, start.globals)),
+            )  # fmt: skip
+        module, _, qualname = name.partition(":")
+        functions.setdefault(module, {})[qualname] = len(written)
+        written.extend(dumps(tuple(record)))
+    index = {"format": METHODS_FORMAT, "functions": functions, "specs": tuple(specs)}
+    return dumps(index), bytes(written)

@@ -63,7 +63,7 @@ def _explained(session: Any, depots: tuple[Path, ...], package: str) -> list[Exp
         verdicts[stem_of(path)] = verdict
     images = [image for image in published(depots, package) if stem_of(image.path) in verdicts]
     try:
-        here = session._session()
+        here = session.examination.check_session
     except Exception:  # the verdicts say what this process lacks
         return [_by_verdict(image.path, verdicts[stem_of(image.path)]) for image in images]
 

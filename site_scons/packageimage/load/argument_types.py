@@ -6,9 +6,10 @@ NumPy is not imported here: an array can only come from a process that has impor
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..model.type_spec import Spec
+if TYPE_CHECKING:
+    from ..model.type_spec import Spec
 
 _PLAIN = {bool: "b1", float: "f8", complex: "c16", str: "str", bytes: "bytes", type(None): "none"}
 # Kinds of NumPy's dtypes, and the sizes in bytes that Numba knows of each.
@@ -33,7 +34,7 @@ def spec_of(value: Any) -> Spec | None:
     if numpy is None:
         return None
     if kind is numpy.ndarray:
-        return _of_array(value)
+        return spec_of_array(value)
     if kind.__name__ == "CPUDispatcher" and "_pkgimage_function" in vars(value):
         return vars(value)["_pkgimage_function"].spec_of(value)
     if hasattr(value, "_numba_type_"):
@@ -45,7 +46,7 @@ def spec_of(value: Any) -> Spec | None:
     if isinstance(value, numpy.generic):
         return None if isinstance(value, (str, bytes)) else spec_of_dtype(value.dtype)
     if isinstance(value, numpy.ndarray):
-        return _of_array(value) if _typed_as_array(value, numpy) else None
+        return spec_of_array(value) if _typed_as_array(value, numpy) else None
     return None
 
 
@@ -102,7 +103,8 @@ def _typed_as_array(value: Any, numpy: Any) -> bool:
     return masked is None or not isinstance(value, masked.MaskedArray)
 
 
-def _of_array(value: Any) -> Spec | None:
+def spec_of_array(value: Any) -> Spec | None:
+    """`spec_of` an array of NumPy's own class."""
     dtype = value.dtype
     item = _NUMBERS.get(dtype)
     if item is None:

@@ -18,7 +18,7 @@ from ..model.flags import CacheFlags, flags_mismatch
 from ..model.header import Header, HeaderError, Include, Require, Sidecar, decode_sidecar
 from ..model.record import Record
 from ..model.rejection import Rejection, RejectionKind
-from .installed import import_place
+from .loader import import_place
 from .seen import READ_ALL, Seen
 from .trust import Guard, Refusal, owners_of
 

@@ -492,7 +492,7 @@ def numba_is_imported() -> None:
     if not (_functions or callables or when_numba_is_imported):
         lazy.resolve_all()
         return  # it may be the bridge itself that is importing Numba
-    from .numba_overloads import compiler_lock
+    from .numba_attach import compiler_lock
     from .numba_restored import give_classes, give_specialisations
 
     with compiler_lock, _lock:

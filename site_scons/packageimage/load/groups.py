@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
-
-
-def needs_private_group(mode: int) -> bool:
-    """Whether a group may change what has this mode, so that its members decide. In a sticky folder
-    only owners can."""
-    return bool(mode & stat.S_IWGRP) and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)
 
 
 def is_private(path: str, owner: int, group: int) -> bool:

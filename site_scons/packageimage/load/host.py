@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..model import cpu_selection
 from ..model.cpu_selection import HostCPU
-from . import installed, machine, memo, process
+from . import installed, machine, memo
 
 _KIND = "cpus"
 
@@ -21,7 +21,7 @@ def host_cpu(arch: str, environ: Mapping[str, str] = os.environ) -> HostCPU:
     same version of llvmlite.
     """
     name, reported = _llvms_answer(arch, environ)
-    flags = process.cpu_flags() if arch == "aarch64" else ()
+    flags = _cpu_flags() if arch == "aarch64" else ()
     return cpu_selection.host_cpu(name, reported, arch, flags)
 
 
@@ -56,3 +56,15 @@ def ask_llvm() -> tuple[str, list[str]]:
 
     features = llvm.get_host_cpu_features().items()
     return llvm.get_host_cpu_name(), sorted(feature for feature, present in features if present)
+
+
+def _cpu_flags() -> list[str]:
+    """What Linux tells of the first processor's features; nothing where it does not."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("Features"):  # arm64's word; x86's is "flags"
+                    return line.partition(":")[2].split()
+    except OSError:
+        pass  # another system
+    return []

@@ -6,10 +6,13 @@ The layout is that of codegen.thunks; the image has been checked before it is op
 from __future__ import annotations
 
 import ctypes
+import importlib
 import marshal
 import struct
 import sys
+from _pickle import Unpickler  # `pickle` would compile regular expressions
 from collections.abc import Callable, Collection, Iterator
+from io import BytesIO
 from types import CellType
 from typing import TYPE_CHECKING, Any
 
@@ -19,28 +22,20 @@ if TYPE_CHECKING:
 _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 3
 _EMPTY_CELL = CellType()
-METHODS_FORMAT = 4  # capture.assemble writes it
+_WORD = 8  # bytes of a pointer
+_LENGTHS = struct.Struct("<QQQ")  # what a method table begins with
+METHODS_FORMAT = 5  # capture.assemble writes it
 
 
-class _Table(ctypes.Structure):
-    _fields_ = (
-        ("magic", ctypes.c_uint64),
-        ("version", ctypes.c_uint32),
-        ("n_targets", ctypes.c_uint32),
-        ("n_partitions", ctypes.c_uint32),
-        ("n_slots", ctypes.c_uint32),
-        ("header", ctypes.c_void_p),
-        ("header_size", ctypes.c_uint64),
-        ("slots", ctypes.c_void_p),
-        ("entries", ctypes.c_void_p),
-        ("methods", ctypes.c_void_p),
-        ("methods_size", ctypes.c_uint64),
-        ("bitcode", ctypes.c_void_p),
-        ("bitcode_size", ctypes.c_uint64),
-        ("data", ctypes.c_void_p),
-        ("data_size", ctypes.c_uint64),
-        ("first_calls", ctypes.c_void_p),
-    )
+TABLE = struct.Struct("<Q4I11Q")
+TABLE_FIELDS = (
+    "magic", "version", "n_targets", "n_partitions", "n_slots", "header", "header_size", "slots",
+    "entries", "methods", "methods_size", "bitcode", "bitcode_size", "data", "data_size",
+    "first_calls",
+)  # fmt: skip
+"""Of the exported table (codegen.thunks); pointers are numbers."""
+
+_FORMAT = struct.Struct("<QI")
 
 
 # Of all images: the dispatchers that were given a method, by its key: nearly always one, more than
@@ -153,34 +148,59 @@ class Image:
         self.slot_names = opening.slots
         self.target = opening.target
         self.library = ctypes.CDLL(opening.path)
-        try:
-            table = _Table.in_dll(self.library, "pkgimage")
-        except ValueError:
-            raise ImageError("it exports no symbol 'pkgimage'") from None
-        if (table.magic, table.version) != (_MAGIC, _VERSION):
-            raise ImageError(f"its table has format {table.version}, expected {_VERSION}")
+        address = _table_in(self.library)
+        magic, version = _FORMAT.unpack(ctypes.string_at(address, _FORMAT.size))
+        if (magic, version) != (_MAGIC, _VERSION):
+            raise ImageError(f"its table has format {version}, expected {_VERSION}")
+        table = TABLE.unpack(ctypes.string_at(address, TABLE.size))
+        _, _, n_targets, n_partitions, n_slots, header, header_size, slots, entries = table[:9]
+        self._table = table[9:]
         encoded = opening.encoded
-        if encoded is not None and encoded != ctypes.string_at(table.header, table.header_size):
+        if encoded is not None and encoded != ctypes.string_at(header, header_size):
             raise ImageError("the header inside it is not the one beside it")
-        if (table.n_slots, table.n_targets) != (len(opening.slots), opening.n_targets):
+        if (n_slots, n_targets) != (len(opening.slots), opening.n_targets):
             raise ImageError("its table and its header disagree")
-        self._table = table
-        slots = (ctypes.c_void_p * table.n_slots).from_address(table.slots or 0)
-        self.slots = slots
-        self.slot_index = {name: index for index, name in enumerate(opening.slots)}
-        self._entries = self._entry_tables(table, opening)
+        self.slots = (ctypes.c_void_p * n_slots).from_address(slots)
+        self.entry_tables: int = entries + opening.target * n_partitions * _WORD
+        """Where the addresses of the chosen target's entry tables lie, by partition."""
+        self._entries = self._entry_tables(opening.partitions)
+        self._slot_index: dict[str, int] | None = None
         self._data: memoryview | None = None
         self._methods_data = memoryview(b"")
         self._blobs_start = 0
         self._blob_ends: list[int] = []
         self._methods: dict[str, int] | None = None
+        self._keys: list[str] = []
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        if table.methods_size < 8:
+        if self._table[1] < _LENGTHS.size:
             raise ImageError("its method table is cut off")
         if not is_right():
             raise ImageError("another library has taken its place")
         _images.append(self)
+
+    @property
+    def slot_index(self) -> dict[str, int]:
+        """The number of each slot by its name."""
+        if self._slot_index is None:
+            self._slot_index = {name: index for index, name in enumerate(self.slot_names)}
+        return self._slot_index
+
+    @property
+    def starts(self) -> tuple[dict[str, dict[str, int]], tuple[Any, ...], memoryview]:
+        """What plain functions are answered from (capture.assemble): where that of each lies, by
+        module and qualified name, what specs there are, and the bytes that it lies in. Raises
+        ImageError."""
+        data = _memory(*self._table[:2])
+        first, second, third = _LENGTHS.unpack_from(data)
+        at = _LENGTHS.size + first
+        index = marshal.loads(data[_LENGTHS.size : at])
+        if index.get("format") != METHODS_FORMAT:
+            raise ImageError(
+                f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
+            )
+        at += second
+        return index["functions"], index["specs"], data[at : at + third]
 
     @property
     def methods(self) -> dict[str, int]:
@@ -191,47 +211,41 @@ class Image:
         is loaded.
         """
         if self._methods is None:
-            self._methods_data = _memory(self._table.methods, self._table.methods_size)
-            (length,) = struct.unpack_from("<Q", self._methods_data)
-            self._blobs_start = 8 + length
-            index = marshal.loads(self._methods_data[8 : self._blobs_start])
-            if index.get("format") != METHODS_FORMAT:
-                raise ImageError(
-                    f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
-                )
+            self._methods_data = data = _memory(*self._table[:2])
+            first, second, third = _LENGTHS.unpack_from(data)
+            at = _LENGTHS.size + first
+            self._blobs_start = at + second + third
+            index = marshal.loads(data[at : at + second])
             self._blob_ends = index["blobs"]
             self._methods = index["methods"]
         return self._methods
+
+    def key(self, number: int) -> str:
+        """The key of a method by its number in the table."""
+        if not self._keys:
+            self._keys = list(self.methods)
+        return self._keys[number]
 
     @property
     def data(self) -> memoryview:
         """The package's data (model.package_data), in place: each process has its own copy of the
         pages that it writes to. Empty where the image restores nothing."""
         if self._data is None:
-            self._data = _memory(self._table.data, self._table.data_size)
+            self._data = _memory(*self._table[4:6])
         return self._data
 
     @property
     def first_calls(self) -> int:
         """Where the state of first calls lies (`codegen.first_calls`)."""
-        return int(self._table.first_calls or 0)
+        return int(self._table[6])
 
-    @property
-    def entry_tables(self) -> int:
-        """Where the addresses of the chosen target's entry tables lie, by partition."""
-        first = self.target * self._table.n_partitions
-        return int(self._table.entries or 0) + int(first) * ctypes.sizeof(ctypes.c_void_p)
-
-    @staticmethod
-    def _entry_tables(table: _Table, opening: Opening) -> list[Any]:
-        if not opening.partitions:
+    def _entry_tables(self, partitions: tuple[int, ...]) -> list[Any]:
+        if not partitions:
             return []
-        count = table.n_targets * table.n_partitions
-        tables = (ctypes.c_void_p * count).from_address(table.entries)
-        first = opening.target * table.n_partitions
+        tables = (ctypes.c_void_p * len(partitions)).from_address(self.entry_tables)
         return [
-            (ctypes.c_void_p * max(length, 1)).from_address(tables[first + partition])
-            for partition, length in enumerate(opening.partitions)
+            (ctypes.c_void_p * max(length, 1)).from_address(table)
+            for table, length in zip(tables, partitions, strict=True)
         ]
 
     def entry(self, partition: int, position: int) -> int:
@@ -279,8 +293,7 @@ class Image:
     def callers(self, key: str) -> list[str]:
         """The keys of the methods that this image knows to compile a method for themselves."""
         row = self.row(key)
-        keys = list(self.methods) if row and row["callers"] else []
-        return [keys[number] for number in row["callers"]] if row and keys else []
+        return [self.key(number) for number in row["callers"]] if row else []
 
     def slot_addresses(self) -> Iterator[tuple[str, int]]:
         """Where each slot lies in memory, by name."""
@@ -294,7 +307,7 @@ class Image:
         """The LLVM bitcode of each partition, for JIT code that calls into the image."""
         import zlib
 
-        data = ctypes.string_at(self._table.bitcode, self._table.bitcode_size)
+        data = ctypes.string_at(*self._table[2:4])
         (count,) = struct.unpack_from("<I", data)
         position = 4 + 16 * count
         modules = []
@@ -308,6 +321,33 @@ class Image:
         return modules
 
 
-def _memory(address: int | None, size: int) -> memoryview:
+def _table_in(library: ctypes.CDLL) -> int:
+    """Where the exported table lies. Raises ImageError."""
+    try:
+        return ctypes.addressof(ctypes.c_char.in_dll(library, "pkgimage"))
+    except ValueError:
+        raise ImageError("it exports no symbol 'pkgimage'") from None
+
+
+def _memory(address: int, size: int) -> memoryview:
     """Memory of the library as bytes, writable where its pages are."""
-    return memoryview((ctypes.c_char * size).from_address(address or 0)).cast("B")
+    return memoryview((ctypes.c_char * size).from_address(address)).cast("B")
+
+
+class _Unpickler(Unpickler):
+    """Reads what `capture.numba_bridge.dumps` wrote."""
+
+    def persistent_load(self, reference: tuple[str, str, str]) -> Any:
+        kind, module, qualname = reference
+        found: Any = sys.modules.get(module) or importlib.import_module(module)
+        for part in qualname.split("."):
+            found = getattr(found, part)
+        return {"py_func": lambda: found.py_func, "jitclass": lambda: found.class_type}.get(
+            kind, lambda: found
+        )()
+
+
+def loads(data: bytes) -> Any:
+    """The constants of compiled functions: pickles that name what modules hold. Raises whatever
+    unpickling raises."""
+    return _Unpickler(BytesIO(data)).load()

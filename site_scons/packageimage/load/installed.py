@@ -1,5 +1,4 @@
-"""What an import would bring, without importing it: where packages are, and the versions of Numba,
-llvmlite and NumPy.
+"""The versions of Numba, llvmlite and NumPy that an import would bring, without importing them.
 
 Importing Numba takes 140 ms, and a process whose images have all it calls does without it. So
 the version is read where the package itself reads it. Only the forms that their releases have are
@@ -8,11 +7,11 @@ read; for anything else, a checkout with versioneer's code for one, the package 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
+
+from .loader import version_file
 
 if TYPE_CHECKING:
     from ..model.base_image import BaseImage
@@ -54,14 +53,6 @@ def _written(package: str) -> str | None:
     return None if file is None else version_in(package, file)
 
 
-def version_file(package: str) -> str | None:
-    """The file with the version of numba, llvmlite or numpy that an import would find, or None."""
-    spec = PathFinder.find_spec(package)
-    if spec is None or not spec.has_location or not spec.submodule_search_locations:
-        return None
-    return os.path.join(spec.submodule_search_locations[0], _FORMS[package][0])
-
-
 def version_in(package: str, path: str) -> str | None:
     """The version in such a file, None where it has not the form that releases have."""
     try:
@@ -72,23 +63,10 @@ def version_in(package: str, path: str) -> str | None:
     if len(text) > _LARGEST:
         return None
     try:
-        found = _FORMS[package][1](_statements(text.decode("utf-8")))
+        found = _FORMS[package](_statements(text.decode("utf-8")))
     except ValueError:
         return None
     return found if found and _is_plain(found) else None
-
-
-def import_place(package: str) -> str | None:
-    """Where an import finds a top-level package: its first folder, or the file of a module."""
-    spec = getattr(sys.modules.get(package), "__spec__", None)
-    if spec is None:
-        spec = PathFinder.find_spec(package)
-    if spec is None:
-        return None
-    locations = list(spec.submodule_search_locations or ())
-    if locations:
-        return str(locations[0])
-    return spec.origin if spec.has_location else None
 
 
 def _statements(text: str) -> list[str]:
@@ -142,8 +120,8 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and all(char.isalnum() or char in ".+-_!" for char in text)
 
 
-_FORMS: dict[str, tuple[str, Callable[[list[str]], str | None]]] = {
-    "numba": ("_version.py", in_numba),
-    "llvmlite": ("_version.py", in_llvmlite),
-    "numpy": ("version.py", in_numpy),
+_FORMS: dict[str, Callable[[list[str]], str | None]] = {
+    "numba": in_numba,
+    "llvmlite": in_llvmlite,
+    "numpy": in_numpy,
 }

@@ -1,4 +1,5 @@
-"""How modules that an image may restore are found, and how Numba's import is noticed."""
+"""How modules that an image may restore are found, how Numba's import is noticed, and where imports
+find packages."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from importlib.machinery import (
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from .pause import garbage_collection_paused
+from . import garbage_collection_paused
 
 if TYPE_CHECKING:
     from .protocols import Restoring
@@ -163,9 +164,16 @@ _OF_EXTENSIONS = tuple(EXTENSION_SUFFIXES)
 
 def spec_of_numba(session: Restoring) -> ModuleSpec | None:
     """Numba's spec, by which restored packages learn that its package has run."""
-    spec = _found_by_others("numba", None, session)
+    return spec_before("numba", None, session, _numba_has_run)
+
+
+def spec_before(
+    name: str, path: Any, session: Restoring, after: Callable[[], object]
+) -> ModuleSpec | None:
+    """The spec of a module that others find, of which something wants to know that it has run."""
+    spec = _found_by_others(name, path, session)
     if spec is not None:
-        around_run(spec, after=_numba_has_run)
+        around_run(spec, after=after)
     return spec
 
 
@@ -206,3 +214,27 @@ def _found_by_others(name: str, path: Any, session: Restoring) -> ModuleSpec | N
             if spec is not None:
                 return spec
     return None
+
+
+def import_place(package: str) -> str | None:
+    """Where an import finds a top-level package: its first folder, or the file of a module."""
+    spec = getattr(sys.modules.get(package), "__spec__", None)
+    if spec is None:
+        spec = PathFinder.find_spec(package)
+    if spec is None:
+        return None
+    locations = list(spec.submodule_search_locations or ())
+    if locations:
+        return str(locations[0])
+    return spec.origin if spec.has_location else None
+
+
+_VERSION_FILES = {"numba": "_version.py", "llvmlite": "_version.py", "numpy": "version.py"}
+
+
+def version_file(package: str) -> str | None:
+    """The file with the version of numba, llvmlite or numpy that an import would find, or None."""
+    spec = PathFinder.find_spec(package)
+    if spec is None or not spec.has_location or not spec.submodule_search_locations:
+        return None
+    return os.path.join(spec.submodule_search_locations[0], _VERSION_FILES[package])

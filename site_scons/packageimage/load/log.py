@@ -1,47 +1,26 @@
 """The decisions of a process as they fall, for PKGIMAGE_LOG=loading.
 
-    log.note("rejected", package="kernels", kind="flags", found="...")
+    note("rejected", package="kernels", kind="flags", found="...")
 
 prints `packageimage: rejected: package=kernels kind=flags found='...'` on standard error through
-the logger `packageimage`. Without the variable `note` does nothing and `logging`, 6 ms, is not
-imported. A program that has set up `logging` itself gets the records in its own way.
+the logger `packageimage`. Without the variable `note` does nothing, and this module and `logging`,
+6 ms, are not imported. A program that has set up `logging` itself gets the records in its own way.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 from collections.abc import Mapping
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import logging
-    from typing import Any
-
-LOG_VARIABLE = "PKGIMAGE_LOG"
-LOADING = "loading"
 LOGGER = "packageimage"
 
-
-def wanted(environ: Mapping[str, str]) -> bool:
-    """Whether decisions are to be told.
-
-    A word that is not known counts as none: a variable that only tells must not end a program.
-    """
-    words = environ.get(LOG_VARIABLE, "").lower().replace(",", " ").split()
-    return LOADING in words
-
-
-enabled = wanted(os.environ)
 _logger: logging.Logger | None = None
 
 
-def note(kind: str, /, **fields: object) -> None:
-    """Tell one decision: its kind in a word or two, then what it was about.
-
-    Where telling costs something, ask `enabled` before.
-    """
-    if enabled:
-        (_logger or _start()).info("%s", line(kind, fields), extra={"pkgimage": (kind, fields)})
+def tell(kind: str, fields: Mapping[str, Any]) -> None:
+    """One decision: its kind in a word or two, then what it was about."""
+    (_logger or _start()).info("%s", line(kind, fields), extra={"pkgimage": (kind, fields)})
 
 
 def line(kind: str, fields: Mapping[str, Any]) -> str:
@@ -61,8 +40,6 @@ def _shown(value: object) -> str:
 
 def _start() -> logging.Logger:
     global _logger
-    import logging
-
     _logger = logging.getLogger(LOGGER)
     if _logger.level == logging.NOTSET:
         _logger.setLevel(logging.INFO)

@@ -1,9 +1,11 @@
-"""What the operating system tells of this machine, cheaply."""
+"""What the operating system tells of this machine and its files, cheaply."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
+from _struct import unpack
 from collections.abc import Callable, Iterable
 
 _AT_HWCAPS = (16, 26, 29)  # <elf.h>: AT_HWCAP, AT_HWCAP2, AT_HWCAP3
@@ -16,6 +18,9 @@ _SYSCTLS = (
     "machdep.cpu.family", "machdep.cpu.model", "machdep.cpu.stepping", "machdep.cpu.features",
     "machdep.cpu.extfeatures", "machdep.cpu.leaf7_features",
 )  # fmt: skip
+
+
+_YOUNG_NS = 2_000_000_000
 
 
 def name() -> str:
@@ -91,6 +96,22 @@ def macos(sysctl: Callable[[str], bytes | None]) -> str | None:
     return "\n".join(f"{key}={value.hex() if value else ''}" for key, value in found)
 
 
+def file_identity(found: os.stat_result) -> list[int]:
+    """By what a file counts as the one that it was (`seen` says what that promises): device, inode,
+    size in bytes, times of the last write and of the last change of any kind in ns."""
+    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def is_old_enough(identity: list[int], now: int | None = None) -> bool:
+    """Whether a file's next change will show in its times. now: ns since 1970.
+
+    As in git's index ("racy git"): a second change in the same tick of the clock would leave them
+    as they are. One from the future is not old enough.
+    """
+    now = time.time_ns() if now is None else now
+    return now - max(identity[3:]) > _YOUNG_NS
+
+
 def _read(path: str, size: int) -> str:
     """The start of a file of the kernel's, or nothing."""
     try:
@@ -104,18 +125,18 @@ def _read(path: str, size: int) -> str:
     return b"".join(parts).decode("utf-8", "replace")
 
 
-def _glibc_leaves() -> list[list[int]]:
+def _glibc_leaves() -> list[tuple[int, ...]]:
     import ctypes
 
     try:
-        leaf = ctypes.CDLL(None).__x86_get_cpuid_feature_leaf
+        leaf = ctypes.pythonapi.__x86_get_cpuid_feature_leaf
     except (AttributeError, OSError):
         return []  # another C library, or one before glibc 2.33
     # Four words as CPUID gave them, then the four of what the kernel lets programs use.
-    leaf.restype = ctypes.POINTER(ctypes.c_uint32 * 8)
+    leaf.restype = ctypes.c_void_p
     leaf.argtypes = (ctypes.c_uint,)
     found = (leaf(number) for number in range(_GLIBC_LEAVES))
-    return [list(words.contents) if words else [0] * 8 for words in found]
+    return [unpack("<8I", ctypes.string_at(words, 32)) if words else (0,) * 8 for words in found]
 
 
 def _hwcaps() -> list[int]:

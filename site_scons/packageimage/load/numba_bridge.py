@@ -6,13 +6,12 @@ Numba's private interfaces while images are loaded.
 stencils) ask the images first.  What an image answers behaves as a result that Numba loaded from
 its cache: it is called, inspected, and linked into JIT code.
 
-Imported only when a package that has an image is imported.
+Imported when Numba asks for more than the first calls of plain functions (`numba_attach`).
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
 import importlib
 import os
 import sys
@@ -21,15 +20,13 @@ from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import llvmlite
-import llvmlite.binding as llvm
 import numba
 import numpy
-from numba import _dynfunc, _helperlib
+from numba import _dynfunc
 from numba.core import (
     ccallback,
     codegen,
     compiler,
-    config,
     dispatcher,
     environment,
     lowering,
@@ -38,14 +35,12 @@ from numba.core import (
     typing,
 )
 from numba.core.registry import CPUDispatcher, cpu_target
-from numba.core.runtime import _nrt_python
 from numba.core.typing.typeof import typeof
 from numba.np.ufunc import parallel as parallel_ufunc
 from numba.np.ufunc import ufuncbuilder
 from numba.np.ufunc.wrappers import _wrapper_info
 from numba.stencils.stencil import StencilFunc
 
-from ..model.flags import switch
 from ..model.method_key import (
     Unkeyable,
     arguments_text,
@@ -59,15 +54,24 @@ from ..model.method_key import (
     type_text,
 )
 from ..model.type_spec import names_class
-from . import log, process, slots
+from . import logs, note, slots
 from .argument_types import spec_of
-from .constants import loads
-from .image import note_answer
+from .image import loads, note_answer
+from .numba_attach import (
+    KEY,
+    Hook,
+    Overloads,
+    address_of,
+    bounds_are_checked,
+    compiler_lock,
+    replace,
+    switch_of,
+)
 from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
-from .numba_overloads import Overloads, compiler_lock
 
 if TYPE_CHECKING:
     from ..model.base_image import BaseImage
+    from .image import Image
     from .protocols import MethodSource
 
 
@@ -84,30 +88,7 @@ def base_image() -> BaseImage:
     )
 
 
-@functools.cache
-def _helpers() -> dict[str, int]:
-    """Numba's C helpers by the names that generated code uses."""
-    found: dict[str, int] = {}
-    for name, address in vars(_nrt_python)["c_helpers"].items():
-        found[name if name.startswith("_") else "NRT_" + name] = address
-    for table in (_helperlib.c_helpers, _dynfunc.c_helpers):
-        for name, address in table.items():
-            found.setdefault("numba_" + name, address)
-    return found
-
-
-def address_of(name: str) -> int | None:
-    """The address of a C function or variable that code in this process may use."""
-    found = _helpers().get(name)
-    if found is None:
-        # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
-        # process happens to export under that name.
-        found = llvm.address_of_symbol(name)
-    return process.address_of(name) if found is None else found
-
-
 _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
-Hook = Callable[..., Any]
 
 
 class CannotAttach(Exception):
@@ -133,22 +114,13 @@ def _have_own_types(values: Iterable[Any]) -> bool:
     return True
 
 
-def _bounds_are_checked() -> bool | None:
-    """Numba's setting as it is now. Images are chosen by the environment; a program that has set it
-    since wants other code."""
-    found = config.BOUNDSCHECK
-    return None if found is None else bool(found)
-
-
+_NOTHING = object()
 # What may be compared by identity: it is never another value, or counts by its name.
 _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), ModuleType, BuiltinFunctionType)
-_NOTHING = object()
 
 
 _TYPES_OF_FUNCTIONS = "numba.experimental.function_type"
 _ANEW = "_pkgimage_anew"
-KEY = "_pkgimage_key"
-"""Under this name a dispatcher holds, while it is asked to compile, the key of what it asks for."""
 
 
 class Bridge:
@@ -163,9 +135,8 @@ class Bridge:
         `on_answer` each method that answers a request, with the library that its code is in."""
         self._on_answer = on_answer
         self._images: list[MethodSource] = []  # kept, for their ids
-        self._methods: dict[str, MethodSource] = {}
         self._libraries: dict[tuple[int, Any], ImageLibrary] = {}
-        self._environments: dict[tuple[int, str], Any] = {}
+        self._environments: dict[int, dict[str, Any]] = {}  # by the ids of images, and slots
         self._references: dict[tuple[int, str], tuple[int, Any]] = {}
         self._return_types: dict[tuple[int, Any], Any] = {}
         self._initialised: set[tuple[str, str]] = set()
@@ -173,24 +144,21 @@ class Bridge:
         self._late: list[tuple[MethodSource, int, str]] = []
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
-        self._outdated: set[str] = set()  # methods that call what was compiled otherwise
-        self._bounds = switch(os.environ, "NUMBA_BOUNDSCHECK")
-        self._installed = False
+        self.outdated: set[str] = set()  # methods that call what was compiled otherwise
+        self._bounds = switch_of(os.environ)
         self.answered = 0
 
-    def add(self, image: MethodSource) -> None:
-        """Answer from `image` too. Raises slots.UnboundSlot when it needs what Numba hasn't."""
-        missing = slots.fill(image, address_of)
-        unknown = [name for _, name in missing if name not in slots.THREADS]
-        if unknown:
-            raise slots.UnboundSlot(", ".join(unknown))
-        self._late += [(image, index, name) for index, name in missing]
+    def add(self, image: MethodSource, late: Iterable[tuple[int, str]]) -> None:
+        """Answer from `image` too, of whose slots these wait for Numba's threads."""
+        self._late += [(image, index, name) for index, name in late]
         self._images.append(image)
+
+    def _image_with(self, key: str) -> MethodSource | None:
         # Of two images with one method the one that was loaded first answers.
-        self._methods = {**dict.fromkeys(image.methods, image), **self._methods}
-        if not self._installed:
-            self._installed = True
-            self._install()
+        for image in self._images:
+            if key in image.methods:
+                return image
+        return None
 
     # -- looking up ----------------------------------------------------------------------------
 
@@ -219,17 +187,17 @@ class Bridge:
         self, kind: str, function: Any, options: str, extra: str, signature: str, target: Any
     ) -> Found | None:
         """Raises Unkeyable."""
-        if _bounds_are_checked() != self._bounds:
+        if bounds_are_checked() != self._bounds:
             return None
         key = None if target is None else target.__dict__.get(KEY)
         if key is None:
             key = key_of_signature(kind, function, options, extra, signature)
-        image = self._methods.get(key)
+        image = self._image_with(key)
         row = image.row(key) if image is not None else None
         if image is None or row is None:
             return None
         changed = self._changed_global(image, row, function)
-        if changed is None and key in self._outdated:
+        if changed is None and key in self.outdated:
             changed = "expected callees as at build, found one that was compiled with other globals"
         if changed is not None:
             anew = target is None or _ANEW in target.__dict__
@@ -250,13 +218,13 @@ class Bridge:
                 # A capture that is being renewed takes none that misses.
                 callers = getattr(image, "callers", None)
                 for caller in () if callers is None else callers(callee):
-                    if caller not in self._outdated:
-                        self._outdated.add(caller)
+                    if caller not in self.outdated:
+                        self.outdated.add(caller)
                         waiting.append(caller)
 
     def holds(self, key: str) -> bool:
         """Whether a method could answer now."""
-        image = self._methods.get(key)
+        image = self._image_with(key)
         row = image.row(key) if image is not None else None
         if image is None or row is None:
             return False
@@ -309,8 +277,8 @@ class Bridge:
             self._report(f"{row['module']}.{row['qualname']}", str(error))
             raise
         self.answered += 1
-        if log.enabled:
-            log.note("answered", method=f"{row['module']}.{row['qualname']}")
+        if logs:
+            note("answered", method=f"{row['module']}.{row['qualname']}")
         if "cpython" not in row["entries"]:
             return None
         module, qualname = row["module"], row["qualname"]
@@ -323,6 +291,19 @@ class Bridge:
             (image,),
         )
 
+    def waiting_result(self, arguments: tuple[Any, ...], found: Found, entry_point: Any) -> Any:
+        """The compile result of what has answered (`numba_attach.WAITING`)."""
+        return self._compile_result(found, arguments, entry_point)
+
+    def numbered_result(
+        self, arguments: tuple[Any, ...], number: int, entry_point: Any, image: Image
+    ) -> Any:
+        """The same of a method that has answered by its number (`numba_attach`)."""
+        row = image.row(image.key(number))
+        assert row is not None
+        self._fill_environments(image, row)
+        return self._compile_result(Found(image, row), arguments, entry_point)
+
     def _compile_result(self, found: Found, arguments: tuple[Any, ...], entry_point: Any) -> Any:
         image, row = found.image, found.row
         return_type = self._return_type(image, row["return"])
@@ -330,7 +311,7 @@ class Bridge:
         library.add_symbols(row["roles"], row["entries"])
         descriptor = Descriptor(row, return_type, arguments)
         for name, _, _ in row["environments"]:
-            env = self._environments[id(image), name]
+            env = self._environments[id(image)][name]
             environment.Environment._memo[name] = env
         self._owners[id(descriptor)] = (descriptor, found)
         return compiler.CompileResult(
@@ -345,7 +326,7 @@ class Bridge:
             fndesc=descriptor,
             library=library,
             call_helper=None,
-            environment=self._environments.get((id(image), row["environment"])),
+            environment=self._environments[id(image)].get(row["environment"]),
             metadata={},
             reload_init=(),
             referenced_envs=(),
@@ -383,9 +364,9 @@ class Bridge:
             self._late = still_missing
 
     def _fill_environments(self, image: MethodSource, row: dict[str, Any]) -> Any:
+        made = self._environments.setdefault(id(image), {})
         for name, module_name, constants in row["environments"]:
-            key = (id(image), name)
-            if key in self._environments:
+            if name in made:
                 continue
             namespace: dict[str, Any] = {}
             if module_name is not None:
@@ -395,10 +376,10 @@ class Bridge:
             env.env_name = name
             if constants is not None:
                 env.consts.extend(loads(image.blob(constants)))
-            self._environments[key] = env
             index = image.slot_index.get(name)
             if index is not None:  # code that never uses it needs no slot
                 image.slots[index] = id(env)
+            made[name] = env  # last: who finds it runs the code
         for name in row["references"]:
             index = image.slot_index.get(name)
             if index is None:
@@ -410,7 +391,7 @@ class Bridge:
                 raise CannotAttach(f"expected {name}, found another object than at first")
             image.slots[index] = address
         own = row["environment"]
-        return self._environments.get((id(image), own)) if own else None
+        return made.get(own) if own else None
 
     def _reference(self, name: str) -> tuple[int, Any]:
         """The value of a slot that refers to an object of a module, and what keeps it alive."""
@@ -443,25 +424,25 @@ class Bridge:
 
     # -- hooks ---------------------------------------------------------------------------------
 
-    def _install(self) -> None:
-        if self._on_answer is None:
-            CPUDispatcher.overloads = Overloads(self._compile_result)
-        _replace(dispatcher.Dispatcher, "compile", self._dispatcher_compile)
-        _replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
+    def install(self) -> None:
+        """Have Numba ask."""
+        if self._on_answer is not None:  # else `numba_attach.Attachments` has its own there
+            replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
+        replace(dispatcher.Dispatcher, "compile", self._dispatcher_compile)
         for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
-            _replace(lifted, "compile", self._lifted_compile)
-        _replace(dispatcher._DispatcherBase, "get_overload", self._get_overload)
-        _replace(dispatcher.Dispatcher, "recompile", _note_anew)
-        _replace(ufuncbuilder.UFuncDispatcher, "compile", _note_options)
-        _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", self._ufunc_compile)
-        _replace(ufuncbuilder, "build_ufunc_wrapper", self._wrapper("ufunc", 5))
-        _replace(parallel_ufunc, "build_ufunc_wrapper", self._wrapper("parallel-ufunc", 4))
-        _replace(ufuncbuilder, "build_gufunc_wrapper", self._gufunc_wrapper("gufunc"))
-        _replace(parallel_ufunc, "build_gufunc_wrapper", self._gufunc_wrapper("parallel-gufunc"))
-        _replace(ccallback.CFunc, "_compile_uncached", self._cfunc_compile)
-        _replace(StencilFunc, "__call__", self._stencil_call)
-        _replace(codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable)
-        _replace(lowering.Lower, "_lower_call_RecursiveCall", _call_imaged_recursion)
+            replace(lifted, "compile", self._lifted_compile)
+        replace(dispatcher._DispatcherBase, "get_overload", self._get_overload)
+        replace(dispatcher.Dispatcher, "recompile", _note_anew)
+        replace(ufuncbuilder.UFuncDispatcher, "compile", _note_options)
+        replace(ufuncbuilder.UFuncDispatcher, "_compile_core", self._ufunc_compile)
+        replace(ufuncbuilder, "build_ufunc_wrapper", self._wrapper("ufunc", 5))
+        replace(parallel_ufunc, "build_ufunc_wrapper", self._wrapper("parallel-ufunc", 4))
+        replace(ufuncbuilder, "build_gufunc_wrapper", self._gufunc_wrapper("gufunc"))
+        replace(parallel_ufunc, "build_gufunc_wrapper", self._gufunc_wrapper("parallel-gufunc"))
+        replace(ccallback.CFunc, "_compile_uncached", self._cfunc_compile)
+        replace(StencilFunc, "__call__", self._stencil_call)
+        replace(codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable)
+        replace(lowering.Lower, "_lower_call_RecursiveCall", _call_imaged_recursion)
 
     def _attach(
         self, target: Any, kind: str, sig: Any, function: Any, options: str, extra: str
@@ -479,13 +460,15 @@ class Bridge:
         """The entry point of a method, added to a dispatcher, or None."""
         if "cpython" not in found.row["entries"]:
             return None
+        codes = tuple([kind._code for kind in arguments])
         with compiler_lock:
-            if Overloads.has(target, arguments):
+            if Overloads.has(target, arguments, codes):
                 return None
             try:
                 if self._on_answer is None and Overloads.can_wait(target):
                     entry_point = self._entry_point(found)
-                    Overloads.add(target, arguments, found, entry_point)
+                    waiting = codes, arguments, found, entry_point
+                    Overloads.add(target, waiting, found.row["objectmode"])
                     return entry_point
                 result = self.result(found, arguments)
             except CannotAttach:
@@ -505,34 +488,38 @@ class Bridge:
 
         return compile
 
-    def _compile_for_args(self, original: Hook) -> Hook:
+    def compile_for_args(
+        self, original: Hook, this: Any, args: tuple[Any, ...], kws: dict[str, Any]
+    ) -> Any:
         """A call with types that the dispatcher has not seen yet.
 
         Numba first loads its extensions (entry points of all installed distributions). What comes
         from an image needs none of them when the arguments' types are Numba's own.
         """
+        if this._can_compile and not kws and _have_own_types(args):
+            try:
+                arguments, signature = self._types_of(this, args)
+                found = None
+                if not _has_failed(this, arguments, None):
+                    found = self._find(
+                        "function", this.py_func, dispatcher_options(this), "", signature, this
+                    )
+            except Unkeyable:
+                found = None
+            finally:
+                this._types_active_call.clear()
+            entry = None if found is None else self._add(this, arguments, found)
+            if entry is not None:
+                return entry
+        if _TYPES_OF_FUNCTIONS not in sys.modules:
+            # Numba knows the types of C callbacks as arguments once it has compiled something,
+            # as it would have what an image has answered.
+            importlib.import_module(_TYPES_OF_FUNCTIONS)
+        return original(this, *args, **kws)
 
+    def _compile_for_args(self, original: Hook) -> Hook:
         def compile_for_args(this: Any, *args: Any, **kws: Any) -> Any:
-            if this._can_compile and not kws and _have_own_types(args):
-                try:
-                    arguments, signature = self._types_of(this, args)
-                    found = None
-                    if not _has_failed(this, arguments, None):
-                        found = self._find(
-                            "function", this.py_func, dispatcher_options(this), "", signature, this
-                        )
-                except Unkeyable:
-                    found = None
-                finally:
-                    this._types_active_call.clear()
-                entry = None if found is None else self._add(this, arguments, found)
-                if entry is not None:
-                    return entry
-            if _TYPES_OF_FUNCTIONS not in sys.modules:
-                # Numba knows the types of C callbacks as arguments once it has compiled something,
-                # as it would have what an image has answered.
-                importlib.import_module(_TYPES_OF_FUNCTIONS)
-            return original(this, *args, **kws)
+            return self.compile_for_args(original, this, args, kws)
 
         return compile_for_args
 
@@ -766,8 +753,3 @@ def _mark_uncacheable(original: Hook) -> Hook:
             self._dynamic_globals.append("pkgimage")
 
     return add_linking_library
-
-
-def _replace(owner: Any, name: str, make: Callable[[Hook], Hook]) -> None:
-    original = getattr(owner, name)
-    setattr(owner, name, functools.wraps(original)(make(original)))

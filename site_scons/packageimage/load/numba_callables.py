@@ -20,9 +20,8 @@ from numba.stencils import stencil
 from ..model.type_spec import Spec
 from . import jitclasses
 from .callables import PART, forget_part
-from .constants import loads
 from .dispatchers import CannotInstall
-from .image import note_answer
+from .image import loads, note_answer
 from .numba_library import ImageLibrary
 from .numba_types import type_of
 

@@ -23,8 +23,8 @@ from types import ModuleType
 from typing import Any
 
 from ..model.type_spec import OMITTED, Spec
-from . import process
 from .argument_types import spec_of
+from .slots import process_address
 
 # importlib's own way from a spec to a module in sys.modules, under the module's import lock, and
 # that lock.
@@ -249,7 +249,7 @@ class Extensions:
     def address_of(self, name: str) -> int | None:
         """The address of a C function or variable that code of an image may use."""
         found = self.addresses.get(name)
-        return process.address_of(name) if found is None else found
+        return process_address(name) if found is None else found
 
 
 _THREAD_SETTINGS = ("NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")
@@ -291,7 +291,7 @@ def _unpickle(data: int, size: int, digest: int) -> Any:
     key = data, ctypes.string_at(digest, 20)
     known = _unpickled.get(key)
     if known is None:
-        from .constants import loads
+        from .image import loads
 
         try:
             known = loads(ctypes.string_at(data, size))
@@ -305,7 +305,7 @@ def _unpickle(data: int, size: int, digest: int) -> Any:
 def _exception_of(pickled: bytes, values: tuple[Any, ...]) -> Any:
     """What Numba's `runtime_build_excinfo_struct` does: the class, arguments and place of an
     exception some of whose arguments are known only when it is raised."""
-    from .constants import loads
+    from .image import loads
 
     try:
         kind, arguments, place = loads(pickled)

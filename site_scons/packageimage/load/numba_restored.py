@@ -8,9 +8,8 @@ from typing import Any
 from numba.core import serialize, typing
 from numba.core.registry import CPUDispatcher
 
-from .constants import loads
-from .image import answered, note_answer
-from .numba_bridge import KEY
+from .image import answered, loads, note_answer
+from .numba_attach import KEY
 from .numba_types import types_of
 
 # A pickler that was made before Numba was imported, as one of multiprocessing is to which the first

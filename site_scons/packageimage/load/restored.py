@@ -24,11 +24,10 @@ from ..model.package_data import (
     decode,
     is_of_numba,
 )
-from . import dispatchers, lazy, log, slots
-from .constants import loads
+from . import dispatchers, lazy, note, slots
 from .dispatchers import FIRST_START, START, CannotInstall, Function, NeedsNumba
 from .first_calls import FirstCalls
-from .image import Image, ImageError, note_answer
+from .image import Image, ImageError, loads, note_answer
 from .numba_extensions import Extensions, Unavailable, loaded, numba_is_there
 from .objects import rebuild
 
@@ -142,7 +141,7 @@ class RestoredPackage:
             raise CannotRestore(f"{type(error).__name__}: {error}") from error
         finally:
             unfinished.pop()
-        log.note("restored", module=name)
+        note("restored", module=name)
         initialise = namespace.get("__pkgimage_init__")
         if initialise is not None:
             initialise()

@@ -32,7 +32,7 @@ from errno import EINVAL
 
 from ..model.flags import always_verifies
 from . import machine, memo
-from .identity import file_identity, is_old_enough
+from .machine import file_identity, is_old_enough
 
 _KIND = "seen"
 _FORMAT = 1

@@ -13,35 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..depot import HEADER_SUFFIX, header_of, search_path
-from ..model.errors import PackageImageError
-from ..model.flags import (
-    NO,
-    STRICT,
-    CacheFlags,
-    always_verifies,
-    flags_from_environment,
-    parse_mode,
-)
 from ..use_log import note_use
-from . import loader, log
-from .pause import garbage_collection_paused
+from . import garbage_collection_paused, loader, logs, note
 from .slots import UnboundSlot
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from ..model.rejection import Rejection
     from .check import Candidate
-    from .check import Session as CheckSession
+    from .examination import Examination
     from .image import Image, Opening
-    from .seen import Seen
-    from .trust import Guard
 
+# Settings that are not looked at when a session begins. All others may change what it does.
+_OTHER_SETTINGS = frozenset(
+    {
+        "NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "PKGIMAGE_CPU", "PKGIMAGE_DEPOT_PATH",
+        "PKGIMAGE_LOG", "PKGIMAGE_RESTORE",
+    }
+)  # fmt: skip
 _TRUST_SETTINGS = ("PKGIMAGE_TRUST", "PKGIMAGE_TRUSTED_KEYS")
-_BASE_MODULES = ("numba", "llvmlite", "numpy")
-
-
-class PackageImageWarning(UserWarning):
-    """An image of an imported package was not used; the message says why."""
+_NO, _STRICT, _YES = "no", "strict", "yes"  # as in model.flags
 
 
 class Session:
@@ -56,15 +47,19 @@ class Session:
         # As it is now: a program may change its environment later, and what is remembered of an
         # image must have come from the settings that it was judged by.
         self._environ = environ = dict(environ)
-        always_verifies(environ)
-        self.mode = parse_mode(environ.get("PKGIMAGE"))
-        self.flags: CacheFlags = flags_from_environment(environ)
-        self.forced_target = environ.get("PKGIMAGE_CPU") or None
+        self.mode, self._native_code = _YES, True
+        if any(
+            name.startswith(("PKGIMAGE", "NUMBA_")) and name not in _OTHER_SETTINGS
+            for name in environ
+        ):
+            from ..model import flags
+
+            flags.always_verifies(environ)
+            self.mode = flags.parse_mode(environ.get("PKGIMAGE"))
+            self._native_code = flags.flags_from_environment(environ).native_code
         self.depots = tuple(search_path(environ, sys.path) if depots is None else depots)
-        self._guard: Guard | None = None
-        if any(environ.get(name) for name in _TRUST_SETTINGS):
-            self._guard_of_session()  # which says what it does not understand
-        log.note("depots", path=os.pathsep.join(map(str, self.depots)))
+        self._examination: Examination | None = None
+        note("depots", path=os.pathsep.join(map(str, self.depots)))
         self.loaded: dict[str, Opening] = {}
         self.rejections: list[Rejection] = []
         self.misses: list[tuple[str, str]] = []
@@ -73,15 +68,15 @@ class Session:
         # One for each package: loading an image may import Numba, and what a thread imports that is
         # importing Numba must not wait for that.
         self._locks: dict[str, Any] = {}
-        self._seen_files: Seen | None = None  # what was asked for the last verdicts
         self._images = _headers_by_package(self.depots)
-        self._bridge: Any = None
-        self._bridge_lock = RLock()  # nothing is imported under it
-        self._check_session: CheckSession | None = None
+        self._attachments: Any = None
+        self._attach_lock = RLock()  # nothing is imported under it
         self._restores = environ.get("PKGIMAGE_RESTORE", "").lower() not in ("no", "0", "false")
         self._packages: list[Any] = []
         self._restored: dict[str, Any] = {}  # packages by the names of their restored modules
         self._waiting: list[Any] = []  # open images that Numba does not know yet
+        if any(environ.get(name) for name in _TRUST_SETTINGS):
+            _ = self.examination.guard  # which says what it does not understand
 
     # -- sys.meta_path -------------------------------------------------------------------------
 
@@ -103,6 +98,8 @@ class Session:
             return loader.spec_of(fullname, path, self)
         if fullname == "numba":
             return loader.spec_of_numba(self)
+        if self._attachments is not None and fullname == self._attachments.callbacks:
+            return loader.spec_before(fullname, path, self, self._attachments.watch_callbacks)
         return None
 
     def restored_package(self, name: str) -> Any:
@@ -129,7 +126,7 @@ class Session:
             self._loading.add(package)  # first: who finds it seen must find it being loaded
             self._seen.add(package)
             try:
-                if self.mode != NO and self.flags.native_code:
+                if self.mode != _NO and self._native_code:
                     self._load(package)
             finally:
                 self._loading.discard(package)
@@ -141,25 +138,26 @@ class Session:
                 from .image import opening_of
 
                 since = time.time_ns()
-                fitting = self._fitting(package, rejections)
+                fitting = self.examination.fitting(package, rejections)
                 for candidate in fitting:
                     opening = opening_of(candidate)
                     rejection = self._open(package, opening)
                     if rejection is None:
                         self._is_used(package, opening)
                         if candidate is fitting[0]:
-                            self._remember(package, candidate, rejections, since)
+                            self.examination.remember(package, candidate, rejections, since)
                         break
                     rejections.append(rejection)
         self.rejections += rejections
-        if log.enabled:
+        if logs:
             for each in rejections:
-                log.note(
+                note(
                     "rejected", package=package, kind=each.kind.value, expected=each.expected,
                     found=each.found, image=each.image,
                 )  # fmt: skip
         if package not in self.loaded and rejections:
-            self._refuse(max(rejections, key=lambda rejection: rejection.kind.order))
+            worst = max(rejections, key=lambda rejection: rejection.kind.order)
+            self._warn(str(worst), "it runs through Numba")
 
     def _load_remembered(self, package: str, rejections: list[Rejection]) -> bool:
         """Whether a package's image was loaded as an earlier process has found it; its rejections
@@ -171,7 +169,7 @@ class Session:
         opening = verdict.recall()
         if opening is None or self._open(package, opening, verdict.still) is not None:
             return False  # or the checks find out why not
-        log.note("unchanged", package=package)  # since an earlier process made the checks
+        note("unchanged", package=package)  # since an earlier process made the checks
         self._is_used(package, opening)
         if verdict.rejections:
             from ..model.rejection import Rejection, RejectionKind
@@ -180,91 +178,24 @@ class Session:
                 rejections.append(Rejection(**{**row, "kind": RejectionKind(row["kind"])}))
         return True
 
-    def _remember(
-        self, package: str, candidate: Candidate, rejections: list[Rejection], since: int
-    ) -> None:
-        if self._seen_files is not None:
-            verdict = Verdict(self._images[package], self._environ)
-            guard = self._guard_of_session()
-            verdict.remember(candidate, rejections, guard, self._seen_files, since)
-
     def _is_used(self, package: str, opening: Opening) -> None:
         self.loaded[package] = opening
         note_use(header_of(opening.path), self._environ)
-        if log.enabled:
-            log.note("loaded", package=package, image=opening.path, target=opening.spec)
+        if logs:
+            note("loaded", package=package, image=opening.path, target=opening.spec)
+
+    @property
+    def examination(self) -> Examination:
+        """The checks of images, made where none are remembered."""
+        if self._examination is None:
+            from .examination import Examination
+
+            self._examination = Examination(self._environ, self._images)
+        return self._examination
 
     def examine(self, package: str) -> list[Candidate | Rejection]:
         """The verdict on every image of a package on the depot path; opens none."""
-        from ..model.rejection import Rejection, RejectionKind
-        from . import check
-        from .seen import seen_of
-
-        headers = self._images.get(package, ())
-        if not headers:
-            return []
-        try:
-            session = self._session()
-        except ModuleNotFoundError as error:
-            if error.name not in _BASE_MODULES:
-                raise
-            kind, expected = RejectionKind.BASE_IMAGE, "Numba, llvmlite and NumPy"
-            found = f"no module {error.name}"
-            return [Rejection(kind, package, str(h), expected, found) for h in headers]
-        except PackageImageError as error:  # a platform for which there are no images
-            kind = RejectionKind.PLATFORM
-            return [Rejection(kind, package, str(h), found=str(error)) for h in headers]
-        seen = self._seen_files = seen_of(os.path.dirname(headers[0]), self._environ)
-        verdicts = [
-            check.examine(
-                header,
-                _image_beside(header, session),
-                session,
-                check.import_root,
-                lambda required: self._images.get(required, ()),
-                seen,
-            )
-            for header in headers
-        ]
-        seen.save()
-        return verdicts
-
-    def _fitting(self, package: str, rejections: list[Rejection]) -> list[Candidate]:
-        from ..model.rejection import Rejection
-
-        fitting = []
-        for verdict in self.examine(package):
-            if isinstance(verdict, Rejection):
-                rejections.append(verdict)
-            else:
-                fitting.append(verdict)
-        # sorted() is stable: of equals, the one in the earlier depot comes first.
-        return sorted(fitting, key=lambda candidate: candidate.rank, reverse=True)
-
-    def _guard_of_session(self) -> Guard:
-        """Raises PackageImageError for a setting that can't be understood."""
-        if self._guard is None:
-            from .trust import Guard
-
-            self._guard = Guard.of(self._environ)
-        return self._guard
-
-    def _session(self) -> CheckSession:
-        if self._check_session is None:
-            from ..model.platform import host_platform
-            from . import check, installed
-            from .host import host_cpu
-
-            platform = host_platform()
-            self._check_session = check.Session(
-                platform=platform.name,
-                base=installed.base_image(),
-                flags=self.flags,
-                host=host_cpu(platform.arch),
-                forced_target=self.forced_target,
-                guard=self._guard_of_session(),
-            )
-        return self._check_session
+        return self.examination.examine(package)
 
     def _open(
         self, package: str, opening: Opening, is_right: Callable[[], bool] = lambda: True
@@ -308,7 +239,7 @@ class Session:
                 dispatchers.when_numba_is_imported.append(self._attach_waiting)
         self._packages.append(package)
         self._restored.update(dict.fromkeys(package.modules, package))
-        log.note("restores", package=image.package, modules=len(package.modules))
+        note("restores", package=image.package, modules=len(package.modules))
         return waits
 
     def _attach(self, image: Image) -> None:
@@ -316,16 +247,16 @@ class Session:
         # First, and by itself: what waits for Numba is done when it is there, and asks the bridge.
         import numba  # noqa: F401
 
-        from . import numba_bridge
+        from .numba_attach import Attachments
 
-        with self._bridge_lock:
-            if self._bridge is None:
-                self._bridge = numba_bridge.Bridge(self._miss)
-            self._bridge.add(image)
-        log.note("attached", package=image.package)
+        with self._attach_lock:
+            if self._attachments is None:
+                self._attachments = Attachments(self._miss)
+            self._attachments.add(image)
+        note("attached", package=image.package)
 
     def _attach_waiting(self) -> None:
-        log.note("numba imported")
+        note("numba imported")
         waiting, self._waiting = self._waiting, []
         for image in waiting:
             try:
@@ -340,26 +271,25 @@ class Session:
 
     def ran_from_source(self, module: str, reason: str) -> None:
         """A module that could have been restored was not."""
-        log.note("ran from source", module=module, why=reason)
-        if self.mode == STRICT:
-            raise PackageImageError(f"PKGIMAGE=strict: {module} was not restored: {reason}")
-        warnings.warn(
-            f"{module} was not restored: {reason}; its source runs",
-            PackageImageWarning,
-            stacklevel=2,
-        )
+        note("ran from source", module=module, why=reason)
+        self._warn(f"{module} was not restored: {reason}", "its source runs")
 
     def _miss(self, method: str, reason: str) -> None:
-        log.note("missed", method=method, why=reason)
+        note("missed", method=method, why=reason)
         if (method, reason) not in self.misses:  # a call asks twice: itself, then its compilation
             self.misses.append((method, reason))
-        if self.mode == STRICT:
+        if self.mode == _STRICT:
+            from ..model.errors import PackageImageError
+
             raise PackageImageError(f"{method}: {reason}: build the image again")
 
-    def _refuse(self, rejection: Rejection) -> None:
-        if self.mode == STRICT:
-            raise PackageImageError(f"PKGIMAGE=strict: {rejection}")
-        warnings.warn(f"{rejection}; it runs through Numba", PackageImageWarning, stacklevel=2)
+    def _warn(self, problem: str, instead: str) -> None:
+        """In mode `strict` raises PackageImageError."""
+        from ..model.errors import PackageImageError, PackageImageWarning
+
+        if self.mode == _STRICT:
+            raise PackageImageError(f"PKGIMAGE=strict: {problem}")
+        warnings.warn(f"{problem}; {instead}", PackageImageWarning, stacklevel=3)
 
     @property
     def restored(self) -> list[str]:
@@ -369,7 +299,7 @@ class Session:
     @property
     def answered(self) -> int:
         """How many compilations images have answered."""
-        attached = 0 if self._bridge is None else int(self._bridge.answered)
+        attached = 0 if self._attachments is None else int(self._attachments.answered)
         return attached + sum(int(package.answered) for package in self._packages)
 
 
@@ -403,14 +333,6 @@ def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _image_beside(header: Path, session: CheckSession) -> Path:
-    from ..model.platform import PLATFORMS
-
-    return header.with_name(
-        header.name.removesuffix(HEADER_SUFFIX) + PLATFORMS[session.platform].image_suffix
-    )
-
-
 _current: Session | None = None
 
 
@@ -422,7 +344,7 @@ def enable(depots: Iterable[str | os.PathLike[str]] | None = None) -> Session:
         paths = None if depots is None else [Path(depot) for depot in depots]
         session = Session(os.environ, paths)
         _current = session
-        if session.mode != NO:
+        if session.mode != _NO:
             sys.meta_path.insert(0, session)
             for package in session._images:
                 if package in sys.modules:
@@ -436,22 +358,27 @@ def _refuse_subinterpreter() -> None:
     Numba's extension modules have one state for the whole process, and code of an image refers to
     objects of the interpreter that filled its slots.
     """
-    refusal = PackageImageError(
-        "expected the process's first interpreter, found a sub-interpreter: Numba can't run there; "
-        "use a process of its own"
-    )
     try:
         import ctypes
     except ImportError as error:
         if "subinterpreters" in str(error):  # Python 3.12 has none for them
-            raise refusal from None
+            raise _refusal() from None
         raise
     interface = ctypes.pythonapi
     interface.PyInterpreterState_Get.restype = ctypes.c_void_p
     number = interface.PyInterpreterState_GetID
     number.argtypes, number.restype = [ctypes.c_void_p], ctypes.c_int64
     if number(interface.PyInterpreterState_Get()) != 0:
-        raise refusal
+        raise _refusal()
+
+
+def _refusal() -> Exception:
+    from ..model.errors import PackageImageError
+
+    return PackageImageError(
+        "expected the process's first interpreter, found a sub-interpreter: Numba can't run there; "
+        "use a process of its own"
+    )
 
 
 def current() -> Session | None:

@@ -1,4 +1,5 @@
-"""Fill an image's slots: the addresses that the image's code calls and loads through.
+"""Fill an image's slots: the addresses that the image's code calls and loads through; and where
+this process has C functions, CPython's and the C library's.
 
 Three kinds by name: environments and references (``_ZN08NumbaEnv...``, ``pkgimage.ref...``,
 ``pkgimage.array...``) are filled when the method that uses them is attached, because the module
@@ -9,8 +10,10 @@ process, when the image is opened.
 from __future__ import annotations
 
 import builtins
+import functools
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .protocols import Slotted
@@ -30,6 +33,20 @@ THREADS = frozenset(
         "set_parallel_chunksize", "get_parallel_chunksize", "get_sched_size",
     }
 )  # fmt: skip
+
+# Where the C library's functions are, in order, when they are not in the program itself.
+_WINDOWS_LIBRARIES = ("ucrtbase", "vcruntime140", "msvcrt", "kernel32", "ntdll")
+
+# Functions of C99 that Microsoft has by names with an underscore; Numba uses those there.
+_MICROSOFTS = frozenset({"hypot", "hypotf", "snprintf"})
+
+# Offsets in CPython's _Py_HashSecret_t. Numba gives its members these names when it imports
+# numba.cpython.hashing, which a process that compiles nothing need not do.
+_HASH_SECRET = {
+    "_numba_hashsecret_siphash_k0": 0,
+    "_numba_hashsecret_siphash_k1": 8,
+    "_numba_hashsecret_djbx33a_suffix": 16,
+}
 
 _SPECIAL_OBJECTS = {"_Py_NoneStruct": None, "_Py_TrueStruct": True, "_Py_FalseStruct": False}
 
@@ -73,3 +90,59 @@ def _object(name: str) -> object:
         return getattr(builtins, name.removeprefix("PyExc_"))
     except AttributeError:
         raise UnboundSlot(name) from None
+
+
+def process_address(name: str) -> int | None:
+    """The address of a function or variable that this process exports by its C name, or None."""
+    if name in _HASH_SECRET:
+        secret = process_address("_Py_HashSecret")
+        return None if secret is None else secret + _HASH_SECRET[name]
+    return _exported()(name)
+
+
+@functools.cache
+def _exported() -> Callable[[str], int | None]:
+    """What looks a name up."""
+    import ctypes  # not above, as above
+
+    if sys.platform == "win32":
+        return _exported_on_windows
+    import _ctypes
+
+    look_up, program = _ctypes.dlsym, ctypes.pythonapi._handle  # ten times as quick as `in_dll`
+
+    def exported(name: str) -> int | None:
+        try:
+            return look_up(program, name)
+        except OSError:
+            return None
+
+    return exported
+
+
+def _exported_on_windows(name: str) -> int | None:
+    import ctypes
+
+    libraries: list[ctypes.CDLL] = _windows_libraries()
+    if name.startswith(("Py", "_Py")):
+        libraries = [ctypes.pythonapi, *libraries]
+    for known in (name, f"_{name}") if name in _MICROSOFTS else (name,):
+        for library in libraries:
+            try:
+                return ctypes.addressof(ctypes.c_char.in_dll(library, known))
+            except ValueError:
+                continue
+    return None
+
+
+@functools.cache
+def _windows_libraries() -> list[Any]:
+    import ctypes
+
+    found = []
+    for name in _WINDOWS_LIBRARIES:
+        try:
+            found.append(ctypes.CDLL(name))
+        except OSError:
+            continue
+    return found

@@ -24,21 +24,15 @@ from collections.abc import Iterable, Mapping
 from importlib.util import source_hash
 from typing import TYPE_CHECKING, Any
 
-from ..depot import header_of
-from ..user_cache import cache_file, read_own, replace_own
+from ..user_cache import cache_file, read_own
 from . import machine
-from .identity import file_identity, is_old_enough
-from .installed import import_place, version_file, version_in
+from .loader import import_place, version_file
+from .machine import file_identity
 
 if TYPE_CHECKING:
-    from ..model.rejection import Rejection
-    from .check import Candidate
     from .image import Opening
-    from .seen import Seen
-    from .trust import Guard
 
 _KIND = "verdicts"
-_BASE = ("numba", "llvmlite", "numpy")
 _FORMAT = 2
 _DIGEST = 8  # bytes of `source_hash`
 _LARGEST = 1 << 24  # bytes; that of 1,000 functions has 150 kB
@@ -46,9 +40,9 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # The sources that decide whether an image fits, and how it is opened.
 _RULES = (
-    "load/check.py", "load/groups.py", "load/host.py", "load/identity.py", "load/image.py",
-    "load/installed.py", "load/machine.py", "load/process.py", "load/seen.py", "load/session.py",
-    "load/trust.py", "load/verdicts.py",
+    "load/check.py", "load/examination.py", "load/groups.py", "load/host.py", "load/image.py",
+    "load/installed.py", "load/loader.py", "load/machine.py", "load/remembering.py",
+    "load/seen.py", "load/session.py", "load/slots.py", "load/trust.py", "load/verdicts.py",
     "model/base_image.py", "model/cpu_selection.py", "model/flags.py", "model/header.py",
     "model/platform.py",
     "model/cpu_tables/__init__.py", "model/cpu_tables/aarch64.py",
@@ -57,19 +51,16 @@ _RULES = (
 )  # fmt: skip
 
 
-def _rules() -> tuple[tuple[int, ...], ...] | None:
+def rules() -> tuple[tuple[int, ...], ...] | None:
     """The identities of the rules' files, None where they are not all there."""
     try:
-        return tuple(
-            tuple(file_identity(os.stat(os.path.join(_PACKAGE, *name.split("/")))))
-            for name in _RULES
-        )
+        return tuple(tuple(file_identity(os.stat(f"{_PACKAGE}/{name}"))) for name in _RULES)
     except OSError:
         return None
 
 
 # Those that this process judges by. Another release may be put in their place while it runs.
-_own_rules = _rules()
+own_rules = rules()
 
 # Of whose settings all decide it but those below.
 _SETTINGS = ("PKGIMAGE", "NUMBA_")
@@ -86,19 +77,19 @@ class Verdict:
         self, headers: Iterable[str | os.PathLike[str]], environ: Mapping[str, str]
     ) -> None:
         """headers: of all images of the package on the depot path, at least one."""
-        self._headers = tuple(map(os.path.abspath, headers))
+        self.headers = tuple(map(os.path.abspath, headers))
         self._environ = environ
         self._library: tuple[Any, ...] = ()
         self.rejections: list[dict[str, Any]] = []
-        self._file: str | None = None
+        self.file: str | None = None
         if sys.platform != "win32":
             # Machines that share a home folder keep theirs apart: each has its own runs.
             name = machine.name() or "?"
-            self._file = cache_file(_KIND, self._headers[0], environ, spread=name)
+            self.file = cache_file(_KIND, self.headers[0], environ, spread=name)
 
     def recall(self) -> Opening | None:
         """The image to open; None where checks have to be made."""
-        data = None if self._file is None else read_own(self._file, _LARGEST)
+        data = None if self.file is None else read_own(self.file, _LARGEST)
         if data is None:
             return None
         digest, data = data[:_DIGEST], data[_DIGEST:]
@@ -106,7 +97,7 @@ class Verdict:
             return None  # marshal has no bounds, and a wrong bit may name another CPU target
         try:
             whole, found, row, rejections = marshal.loads(data)
-            if whole != self._whole() or not self._is_as_found(*found):
+            if whole != self.whole() or not self._is_as_found(*found):
                 return None
             self._library = found[1][0]
             self.rejections = list(rejections)
@@ -125,37 +116,9 @@ class Verdict:
         except OSError:
             return False
 
-    def remember(
-        self,
-        candidate: Candidate,
-        rejections: Iterable[Rejection],
-        guard: Guard,
-        seen: Seen,
-        since: int,
-    ) -> None:
-        """Keep what all checks have found, where it is plain.
-
-        candidate: the one that was opened, the best that fits. rejections: of the others. since:
-        when the checks began, in ns since 1970.
-        """
-        lasting = all(each.kind.is_of_header for each in rejections)
-        if self._file is None or not lasting:
-            return
-        try:
-            whole = self._whole()
-            found = None if None in whole else self._found(candidate, guard, seen, since)
-        except (OSError, ValueError):
-            return  # something has gone meanwhile
-        if found is not None:
-            from .image import opening_of
-
-            rows = [{**each.as_dict(), "kind": each.kind.value} for each in rejections]
-            data = marshal.dumps((whole, found, opening_of(candidate).row, rows))
-            replace_own(self._file, source_hash(data) + data, sync=True)
-
     # -- what it comes from --------------------------------------------------------------------
 
-    def _whole(self) -> tuple[Any, ...]:
+    def whole(self) -> tuple[Any, ...]:
         """What is asked of the process. None in it: of a CPU that only LLVM can tell from others,
         and of rules that are in no files.
 
@@ -169,8 +132,8 @@ class Verdict:
         arch = os.uname().machine
         cpu = machine.cpu_identity("aarch64" if arch == "arm64" else arch)
         return (
-            _FORMAT, self._headers, sys.version, sys.platform, arch, cpu, machine.boot_id(),
-            os.geteuid(), machine.home(), tuple(sorted(settings)), _own_rules,
+            _FORMAT, self.headers, sys.version, sys.platform, arch, cpu, machine.boot_id(),
+            os.geteuid(), machine.home(), tuple(sorted(settings)), own_rules,
         )  # fmt: skip
 
     @staticmethod
@@ -194,71 +157,6 @@ class Verdict:
             and all(map(_is_private, places))
         )
 
-    def _found(
-        self, candidate: Candidate, guard: Guard, seen: Seen, since: int
-    ) -> tuple[tuple[Any, ...], ...] | None:
-        """What the verdict on this image came from besides, None where that is not plain.
-
-        Preferences with their values; files with their identities, the library first;
-        packages with the places of their imports and the real paths of these; versions; the
-        image's folder with its real path; places with owner, group and mode. Raises OSError and
-        ValueError.
-        """
-        from ..model.header import encode_sidecar
-        from . import check
-
-        sidecar = candidate.sidecar
-        header = sidecar.header
-        image = os.path.abspath(candidate.path)
-        own = header_of(image)
-        walked = guard.plain_places(own, image)
-        if header.requires or walked is None or own not in self._headers:
-            return None
-        whole = encode_sidecar(
-            sidecar.encoded, sidecar.image_size, sidecar.image_sha256, sidecar.includes
-        )
-        files: list[tuple[Any, ...]] = [
-            (path, *file_identity(os.stat(path))) for path in self._headers
-        ]
-        with open(own, "rb") as file:
-            if file.read() != whole:
-                return None
-        versions = []
-        for package in _BASE:
-            version, path = getattr(header.base, package), version_file(package)
-            if path is None:
-                return None
-            files.append((path, *file_identity(os.stat(path))))
-            if version_in(package, path) != version:
-                return None
-            versions.append((package, version, path))
-        if not all(is_old_enough(identity, since) for _, *identity in files):
-            return None
-        read = []
-        roots = {header.package: import_place(header.package)}
-        read.append((str(candidate.path), image, sidecar.image_sha256))
-        for include in sidecar.includes:
-            place = roots.setdefault(include.root, import_place(include.root)) or ""
-            # Where it was read, and the same by the links that lead there.
-            real = os.path.join(str(check.import_root(include.root)), include.path)
-            path = os.path.join(os.path.dirname(place), include.path)
-            read.append((real, path, include.sha256))
-        known = []
-        for real, path, sha256 in read:
-            identity = file_identity(os.stat(path))
-            if seen.known(real, sha256) != identity:
-                return None
-            known.append((path, *identity))
-        if _rules() != _own_rules or not all(is_old_enough([*row]) for row in _own_rules or ()):
-            return None
-        files[:0] = known
-        folder = os.path.dirname(own)
-        found = [(name, place, os.path.realpath(place or "")) for name, place in roots.items()]
-        return (
-            header.preferences, tuple(files), tuple(found), tuple(versions),
-            (folder, os.path.realpath(folder)), walked,
-        )  # fmt: skip
-
 
 def _is_version(package: str, version: str, file: str) -> bool:
     """As `installed.version` has it: of a module that is there, else what the file says."""
@@ -275,9 +173,12 @@ def _is_private(place: tuple[str, int, int, int]) -> bool:
     path, owner, group, mode = place
     if not mode & stat.S_IWGRP:
         return True
+    # In a sticky folder only owners can.
+    if stat.S_ISDIR(mode) and mode & stat.S_ISVTX:
+        return True
     from . import groups
 
-    return not groups.needs_private_group(mode) or groups.is_private(path, owner, group)
+    return groups.is_private(path, owner, group)
 
 
 def _place(path: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""The one exception a user is meant to see."""
+"""The one exception that a user is meant to see, and the one warning."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ class PackageImageError(Exception):
     as ``pkgimage: error: MESSAGE``; anything else that escapes is a bug of ours and keeps its
     traceback.
     """
+
+
+class PackageImageWarning(UserWarning):
+    """An image of an imported package was not used; the message says why."""
 
 
 def one_line(text: object) -> str:

@@ -132,7 +132,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     _read_sources_of(package)
     import packageimage
 
-    from ..capture import assemble, collect, numba_bridge, store
+    from ..capture import assemble, collect, numba_bridge, numba_starts, store
     from ..capture.captured import digest_of
     from ..capture.earlier import source_parts
     from ..capture.includes import Dependencies, as_json, imported_includes
@@ -182,7 +182,8 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         if name not in linked:
             linked[name] = known.get(name) or assemble.link(part, collected.libraries, layout)
     partitions = [linked[part.digest()] for part in parts]
-    table = assemble.method_table(collected.methods, parts)
+    starts = numba_starts.starts_of(collected.methods)
+    table = assemble.method_table(collected.methods, parts, starts)
     section = _data_section(functions, data, collected.methods, parts) if data else []
     required = request["requires"]
     dependencies = Dependencies.of(package, collected.modules, declared, required, sys.modules)
@@ -429,6 +430,7 @@ def _answer_from(stored: Any, recorder: Any) -> Any:
     """A bridge that answers Numba's requests from an earlier capture."""
     from ..capture import numba_bridge
     from ..capture.earlier import EarlierCapture
+    from ..load.numba_attach import fill_slots
     from ..load.numba_bridge import Bridge
 
     earlier = EarlierCapture(
@@ -444,7 +446,8 @@ def _answer_from(stored: Any, recorder: Any) -> Any:
         recorder.answered(method.key, method, stored.libraries[method.core], library)
 
     bridge = Bridge(lambda method, reason: None, answered)
-    bridge.add(earlier)
+    bridge.add(earlier, fill_slots(earlier))
+    bridge.install()
     return bridge
 
 

@@ -1,0 +1,477 @@
+"""Images in a process that has imported Numba: what a program needs that only calls functions.
+
+`Attachments` answers the first calls of plain functions by itself (`_start`). For all else that
+Numba asks, it makes a `numba_bridge.Bridge`, which is imported when that is asked for the first
+time, and answers from the same images.
+
+With the other modules called `numba_*` here it holds every use of Numba's private interfaces while
+images are loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from _thread import RLock
+from collections.abc import Callable, Mapping
+from marshal import loads
+from typing import TYPE_CHECKING, Any
+
+import llvmlite.binding as llvm
+import numpy
+from numba import _dynfunc, _helperlib
+from numba._dynfunc import make_function
+from numba.core import codegen, config, dispatcher, lowering
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import OmittedArg
+from numba.core.environment import Environment
+from numba.core.registry import CPUDispatcher
+from numba.core.runtime import _nrt_python
+from numba.np.ufunc import parallel as parallel_ufunc
+from numba.np.ufunc import ufuncbuilder
+from numba.stencils.stencil import StencilFunc
+
+from . import logs, note, slots
+from .argument_types import spec_of, spec_of_array
+from .function_shape import global_shape, shape_of
+from .image import answer_sources, note_answer
+from .image import loads as unpickled
+
+if TYPE_CHECKING:
+    from .image import Image
+    from .numba_bridge import Bridge
+    from .protocols import Slotted
+
+Hook = Callable[..., Any]
+
+KEY = "_pkgimage_key"
+"""Under this name a dispatcher holds, while it is asked to compile, the key of what it asks for."""
+
+# The lock itself: entering it through Numba broadcasts two events, which takes longer than what is
+# done under it.
+compiler_lock = global_compiler_lock._lock
+
+WAITING = "_pkgimage_waiting"
+"""Under this name a dispatcher holds what waits, a list of what compile results are made of: the
+numbers that Numba's C code has for the types of the arguments, these types, what was found, the
+entry point, and more."""
+
+_START = 8  # values of each start of a function (capture.assemble)
+_ENVIRONMENT = 3  # and of each of the other environments in it
+_BOUNDS = "NUMBA_BOUNDSCHECK"
+_OMITTED = ("omitted",)  # as in model.type_spec
+_NOTHING = object()
+
+
+@functools.cache
+def _helpers() -> dict[str, int]:
+    """Numba's C helpers by the names that generated code uses."""
+    found: dict[str, int] = {}
+    for name, address in vars(_nrt_python)["c_helpers"].items():
+        found[name if name.startswith("_") else "NRT_" + name] = address
+    for table in (_helperlib.c_helpers, _dynfunc.c_helpers):
+        for name, address in table.items():
+            found.setdefault("numba_" + name, address)
+    return found
+
+
+def address_of(name: str) -> int | None:
+    """The address of a C function or variable that code in this process may use."""
+    found = _helpers().get(name)
+    if found is None and not name.startswith("Py"):
+        # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
+        # process happens to export under that name.
+        found = llvm.address_of_symbol(name)
+    return slots.process_address(name) if found is None else found
+
+
+def fill_slots(image: Slotted) -> list[tuple[int, str]]:
+    """Fill the slots that wait for no method; returns those that wait for Numba's threads.
+
+    Raises slots.UnboundSlot when the image needs what Numba hasn't.
+    """
+    missing = slots.fill(image, address_of)
+    unknown = [name for _, name in missing if name not in slots.THREADS]
+    if unknown:
+        raise slots.UnboundSlot(", ".join(unknown))
+    return missing
+
+
+class _Starts:
+    """What an image has for the first calls of plain functions."""
+
+    def __init__(self, image: Image) -> None:
+        """Raises image.ImageError."""
+        self.image = image
+        self.kept_alive = (image,)
+        self.slots, self.slot_index = image.slots, image.slot_index
+        self.functions, specs, self.data = image.starts
+        self.numbers = {one: number for number, one in enumerate(specs)}
+        # Numba's types of the arguments with these specs, and their numbers in its C code.
+        self.types: dict[int, tuple[tuple[Any, ...], tuple[int, ...]]] = {}
+        # Of functions in a module that have the same constants: code only reads it.
+        self.environments: dict[tuple[str | None, int], Any] = {}
+        # By where they lie: module, name and value of globals that can't be changed but by name.
+        self.constants: dict[int, tuple[str, str, object]] = {}
+
+
+class Overloads:
+    """`Dispatcher.overloads` as an attribute that looks first: methods that an image answered
+    become compile results when somebody asks for any of a dispatcher's, which calls do not."""
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        """`make` makes a compile result of what waits."""
+        self._make = make
+
+    def __get__(self, target: Any, owner: Any = None) -> Any:
+        if target is None:
+            return self
+        state = target.__dict__
+        if WAITING in state:
+            with compiler_lock:
+                # Of two threads the second finds none, and waits here for the first's results.
+                for waiting in state.get(WAITING, ()):
+                    state["overloads"][waiting[1]] = self._make(*waiting)
+                state.pop(WAITING, None)
+        try:
+            return state["overloads"]
+        except KeyError:
+            raise AttributeError("overloads") from None
+
+    def __set__(self, target: Any, value: Any) -> None:
+        target.__dict__["overloads"] = value
+
+    @staticmethod
+    def can_wait(target: Any) -> bool:
+        """Whether nobody else wants to hear of each new overload."""
+        add = type(target).add_overload
+        return type(target) is CPUDispatcher and add.__module__ == dispatcher.__name__
+
+    @classmethod
+    def add(cls, target: Any, found: tuple[Any, ...], object_mode: bool) -> bool:
+        """As `Dispatcher.add_overload` does, but for the compile result. found: as in `WAITING`.
+        False where there is such an overload, be it one that waits: nothing was done."""
+        state = target.__dict__
+        waiting = state.get(WAITING)
+        if (waiting or state["overloads"]) and cls.has(target, found[1], found[0]):
+            return False
+        target._insert(found[0], found[3], object_mode)
+        if waiting is None:
+            state[WAITING] = [found]
+        else:
+            waiting.append(found)
+        return True
+
+    @staticmethod
+    def has(target: Any, arguments: tuple[Any, ...], codes: tuple[int, ...]) -> bool:
+        """Whether `add` would do nothing."""
+        state = target.__dict__
+        return arguments in state["overloads"] or any(
+            codes == waiting[0] for waiting in state.get(WAITING, ())
+        )
+
+
+class Attachments:
+    """The images that answer Numba in this process."""
+
+    callbacks = "numba.core.ccallback"
+    """A module of Numba's that is imported with the first callback."""
+
+    def __init__(self, report: Callable[[str, str], None]) -> None:
+        """`report` is told (method, reason) when an image has a method that can't be attached."""
+        self._report = report
+        self._images: list[tuple[Image, list[tuple[int, str]]]] = []
+        self._starts: list[_Starts] = []
+        self._bounds = switch_of(os.environ)
+        # What waits of each method that has answered (`WAITING`), with its number
+        # for what was found, then its image and the dispatcher.
+        self._started: list[tuple[Any, ...]] = []
+        self._noted = 0
+        self._bridge: Bridge | None = None
+        self._lock = RLock()
+        add = CPUDispatcher.add_overload
+        # None where something wants to hear of each overload, as `pkgimage trace` does.
+        self._add_overload = add if add.__module__ == dispatcher.__name__ else None
+        answer_sources.append(self._note_started)
+
+    def add(self, image: Image) -> None:
+        """Answer from `image` too. Raises slots.UnboundSlot when it needs what Numba hasn't, and
+        image.ImageError."""
+        late = fill_slots(image)
+        starts = _Starts(image)
+        with self._lock:
+            self._images.append((image, late))
+            self._starts.append(starts)
+            if self._bridge is not None:
+                self._bridge.add(image, late)
+            elif len(self._images) == 1:
+                self._install()
+
+    @property
+    def answered(self) -> int:
+        """How many requests images have answered."""
+        return len(self._started) + (0 if self._bridge is None else self._bridge.answered)
+
+    # -- first calls ---------------------------------------------------------------------------
+
+    def _start(self, target: Any, args: tuple[Any, ...]) -> Any:
+        """The entry point for a call of a dispatcher with types that it has not seen yet, from an
+        image, added to the dispatcher. None where the bridge has to answer, because the function is
+        none of the plain ones, or is not as it was at build."""
+        state = target.__dict__
+        function = state["py_func"]
+        module = function.__module__
+        for starts in self._starts:
+            functions = starts.functions.get(module)
+            if functions is not None and function.__qualname__ in functions:
+                break
+        else:
+            return None
+        if (
+            (config.BOUNDSCHECK is not self._bounds and bounds_are_checked() != self._bounds)
+            or KEY in state
+            or state["_compiler"]._failed_cache
+            or CPUDispatcher.add_overload is not self._add_overload
+            or (self._bridge is not None and self._bridge.outdated)
+        ):
+            return None
+        row = loads(starts.data[functions[function.__qualname__] :])
+        known = state.get(_SHAPE)
+        if (shape_of(target) if known is None else _shape_of(target, state, known)) != row[0]:
+            return None
+        specs = tuple([_spec_of(value) for value in args])
+        kind = starts.numbers.get(specs, -1)
+        for at in range(1, len(row), _START):
+            if row[at] == kind:
+                break
+        else:
+            return None
+        _, number, partition, position, slot, constants, others, frozen = row[at : at + _START]
+        for at in frozen:
+            if not _is_as_at_build(starts, at, module, function):
+                return None
+        known = starts.types.get(kind)
+        if known is None:
+            known = _types_of(target, args)
+            if _OMITTED not in specs:
+                starts.types[kind] = known
+        arguments, codes = known
+        environment = _fill(starts, slot, module, function.__globals__, constants)
+        if others and not _fill_others(starts, others):
+            return None
+        entry_point = make_function(
+            sys.modules[module], function.__name__, "compiled wrapper",
+            starts.image.entry(partition, position), environment, starts.kept_alive,
+        )  # fmt: skip
+        started = codes, arguments, number, entry_point, starts.image, target
+        with compiler_lock:
+            if not Overloads.add(target, started, False):
+                return None
+            self._started.append(started)
+        if logs:
+            note("answered", method=f"{module}.{function.__qualname__}")
+        return entry_point
+
+    def _note_started(self) -> None:
+        with self._lock:
+            while self._noted < len(self._started):
+                _, _, number, _, image, target = self._started[self._noted]
+                note_answer(image.key(number), target)
+                self._noted += 1
+
+    # -- all else ------------------------------------------------------------------------------
+
+    @property
+    def bridge(self) -> Bridge:
+        """What answers all that Numba asks; made when it is first asked for."""
+        if self._bridge is None:
+            from .numba_bridge import Bridge  # not under the lock
+
+            with self._lock:
+                if self._bridge is None:
+                    bridge = Bridge(self._report)
+                    for image, late in self._images:
+                        bridge.add(image, late)
+                    bridge.install()
+                    self._bridge = bridge
+        return self._bridge
+
+    def _install(self) -> None:
+        CPUDispatcher.overloads = Overloads(self._result)
+        replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
+        for owner, *names in (
+            (dispatcher.Dispatcher, "compile", "recompile"),
+            (dispatcher.LiftedLoop, "compile"),
+            (dispatcher.LiftedWith, "compile"),
+            (dispatcher._DispatcherBase, "get_overload"),
+            (ufuncbuilder.UFuncDispatcher, "compile", "_compile_core"),
+            (ufuncbuilder, "build_ufunc_wrapper", "build_gufunc_wrapper"),
+            (parallel_ufunc, "build_ufunc_wrapper", "build_gufunc_wrapper"),
+            (StencilFunc, "__call__"),
+            (codegen.CPUCodeLibrary, "add_linking_library"),
+            (lowering.Lower, "_lower_call_RecursiveCall"),
+        ):
+            for name in names:
+                self._ask_first(owner, name)
+        self.watch_callbacks()
+
+    def watch_callbacks(self) -> None:
+        """Answer Numba's callbacks, once Numba has imported their module."""
+        found = sys.modules.get(self.callbacks)
+        with self._lock:
+            if self._bridge is None and hasattr(found, "CFunc"):
+                self._ask_first(found.CFunc, "_compile_uncached")  # type: ignore[union-attr]
+
+    def _ask_first(self, owner: Any, name: str) -> None:
+        """Have the bridge put its own in the place of a function of Numba, when that is called."""
+        original = getattr(owner, name)
+
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            _ = self.bridge
+            return getattr(owner, name)(*args, **kwargs)
+
+        ask._pkgimage_original = original  # type: ignore[attr-defined]
+        setattr(owner, name, ask)
+
+    def _compile_for_args(self, original: Hook) -> Hook:
+        def compile_for_args(this: Any, *args: Any, **kws: Any) -> Any:
+            if not kws and type(this) is CPUDispatcher:
+                entry_point = self._start(this, args)
+                if entry_point is not None:
+                    return entry_point
+            return self.bridge.compile_for_args(original, this, args, kws)
+
+        return compile_for_args
+
+    def _result(
+        self, codes: tuple[int, ...], arguments: tuple[Any, ...], found: Any, entry_point: Any,
+        *more: Any,
+    ) -> Any:  # fmt: skip
+        """The compile result of a method that has answered (`WAITING`)."""
+        if more:  # found here, by its number
+            image, _ = more
+            return self.bridge.numbered_result(arguments, found, entry_point, image)
+        return self.bridge.waiting_result(arguments, found, entry_point)
+
+
+def switch_of(environ: Mapping[str, str]) -> bool | None:
+    """Whether bounds are checked, as the environment has it, by which images are chosen."""
+    if not environ.get(_BOUNDS):
+        return None
+    from ..model.flags import switch
+
+    return switch(environ, _BOUNDS)
+
+
+def bounds_are_checked() -> bool | None:
+    """Numba's setting as it is now; a program that has set it since it began wants other code."""
+    found = config.BOUNDSCHECK
+    return None if found is None else bool(found)
+
+
+def _types_of(target: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Numba's types of a call's arguments, and their numbers in its C code."""
+    try:
+        arguments = tuple([target.typeof_pyval(value) for value in args])
+    finally:
+        target._types_active_call.clear()
+    return arguments, tuple([kind._code for kind in arguments])
+
+
+def _spec_of(value: Any) -> Any:
+    """The spec of an argument's type (`model.type_spec`), None where an extension of Numba may have
+    a say in it."""
+    kind = type(value)
+    if kind is numpy.ndarray:
+        return spec_of_array(value)
+    if kind is tuple:
+        parts = tuple([_spec_of(item) for item in value])
+        return None if None in parts else ("tuple", *parts)
+    if kind is OmittedArg:
+        return _OMITTED
+    return spec_of(value) if kind in _OF_SCALARS else None
+
+
+_OF_SCALARS = frozenset(
+    {bool, int, float, complex, str, type(None), *numpy.sctypeDict.values()} - {numpy.void}
+)
+
+
+def _fill(
+    starts: _Starts, slot: str, module: str | None, namespace: dict[str, Any], constants: int
+) -> Any:
+    """Fill the slot of an environment."""
+    key = module, constants
+    environment = starts.environments.get(key)
+    if environment is None:
+        made = Environment(namespace)
+        made.env_name = slot
+        if constants:
+            made.consts.extend(unpickled(loads(starts.data[constants:])))
+        environment = starts.environments.setdefault(key, made)  # one for both threads of two
+    index = starts.slot_index.get(slot)
+    if index is not None:  # code that never uses it needs no slot
+        starts.slots[index] = id(environment)
+    return environment
+
+
+def _fill_others(starts: _Starts, rows: tuple[Any, ...]) -> bool:
+    """Fill the slots of the functions that one calls; whether all their modules are there."""
+    for at in range(0, len(rows), _ENVIRONMENT):
+        slot, module, constants = rows[at : at + _ENVIRONMENT]
+        if module is not None and module not in sys.modules:
+            return False
+        namespace = {} if module is None else sys.modules[module].__dict__
+        _fill(starts, slot, module, namespace, constants)
+    return True
+
+
+def _is_as_at_build(starts: _Starts, at: int, own: str, function: Any) -> bool:
+    """Whether a global is what a method was compiled with, as far as that is quickly told. own:
+    the function's module."""
+    known = starts.constants.get(at)
+    if known is None:
+        module, name, _, shape = loads(starts.data[at:])
+        constant: object = _NOTHING
+    else:
+        module, name, constant = known
+        shape = None
+    if module == own:
+        value = function.__globals__.get(name, _NOTHING)
+    else:
+        value = getattr(sys.modules.get(module), "__dict__", {}).get(name, _NOTHING)
+    if known is not None and value is constant:
+        return True
+    if type(value) is CPUDispatcher:  # not kept: its code may be set
+        state = value.__dict__
+        return shape is not None and _shape_of(value, state, state.get(_SHAPE)) == shape
+    if shape is None or value is _NOTHING or global_shape(value) != shape:
+        return False
+    starts.constants[at] = module, name, value
+    return True
+
+
+_SHAPE = "_pkgimage_shape"
+
+
+def _shape_of(target: Any, state: dict[str, Any], known: Any) -> bytes | None:
+    """The shape of a dispatcher that others call, kept in it with what may be set."""
+    function = state["py_func"]
+    if (
+        known is None
+        or known[0] is not function.__code__
+        or known[1] is not function.__defaults__
+        or known[2] != state["targetoptions"]
+    ):
+        options = dict(state["targetoptions"])
+        known = function.__code__, function.__defaults__, options, shape_of(target)
+        state[_SHAPE] = known
+    return known[3]  # type: ignore[no-any-return]
+
+
+def replace(owner: Any, name: str, make: Callable[[Hook], Hook]) -> None:
+    """Put a hook around a function of Numba's, in the place of one that waits for it."""
+    original = getattr(owner, name)
+    original = getattr(original, "_pkgimage_original", original)
+    setattr(owner, name, functools.wraps(original)(make(original)))
