@@ -27,7 +27,7 @@ _SOURCES = {
         "load/numba_attach.py",
         "load/numba_bridge.py",
         "load/numba_library.py",
-        "load/slots.py",
+        "load/image.py",
         "model",
         "stages/serialize.py",
         "stages/worker.py",

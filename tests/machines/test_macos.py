@@ -117,7 +117,7 @@ import ctypes, json, math, sys
 from machines.dylib import Dylib
 from machines import macos_names
 from types import SimpleNamespace
-from packageimage.load import image, slots
+from packageimage.load import image
 
 dylib = Dylib(sys.argv[1])
 names, entries = json.loads(sys.argv[2]), json.loads(sys.argv[3])
@@ -129,7 +129,7 @@ class Opened:
     slot_names = names
     slots = (ctypes.c_void_p * len(names)).from_address(table.slots)
 
-missing = slots.fill(Opened, lambda name: macos_names.address_of(name, slots.process_address))
+missing = image.fill_slots(Opened, lambda name: macos_names.address_of(name, image.process_address))
 assert [name for _, name in missing] == [], missing
 Opened.slots[names.index("_ZN08NumbaEnv4mean")] = 0x1234
 

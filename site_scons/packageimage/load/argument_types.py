@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..model.type_spec import Spec
 
+OMITTED = ("omitted",)
+"""As `model.type_spec` has it, which the runtime imports where it has to convert arguments."""
+
 _PLAIN = {bool: "b1", float: "f8", complex: "c16", str: "str", bytes: "bytes", type(None): "none"}
 # Kinds of NumPy's dtypes, and the sizes in bytes that Numba knows of each.
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}

@@ -17,9 +17,8 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from ..model.type_spec import OMITTED, Undecided, select
 from . import lazy
-from .argument_types import spec_of
+from .argument_types import OMITTED, spec_of
 from .image import answered
 from .numba_extensions import (
     Extensions,
@@ -381,6 +380,8 @@ def _converted(
     found: Any, function: Function, actual: tuple[Any, ...], methods: Any, native: Extensions
 ) -> Any:
     """What fits after conversions, found once for these types; None where only Numba can tell."""
+    from ..model.type_spec import Undecided, select
+
     declared: list[Any] = [method[0] for method in methods]
     if None in declared:
         return None

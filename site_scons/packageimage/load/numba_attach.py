@@ -32,11 +32,10 @@ from numba.np.ufunc import parallel as parallel_ufunc
 from numba.np.ufunc import ufuncbuilder
 from numba.stencils.stencil import StencilFunc
 
-from . import logs, note, slots
-from .argument_types import spec_of, spec_of_array
+from . import image as images
+from . import logs, note
+from .argument_types import OMITTED, spec_of, spec_of_array
 from .function_shape import global_shape, shape_of
-from .image import answer_sources, note_answer
-from .image import loads as unpickled
 
 if TYPE_CHECKING:
     from .image import Image
@@ -60,41 +59,37 @@ entry point, and more."""
 _START = 8  # values of each start of a function (capture.assemble)
 _ENVIRONMENT = 3  # and of each of the other environments in it
 _BOUNDS = "NUMBA_BOUNDSCHECK"
-_OMITTED = ("omitted",)  # as in model.type_spec
 _NOTHING = object()
-
-
-@functools.cache
-def _helpers() -> dict[str, int]:
-    """Numba's C helpers by the names that generated code uses."""
-    found: dict[str, int] = {}
-    for name, address in vars(_nrt_python)["c_helpers"].items():
-        found[name if name.startswith("_") else "NRT_" + name] = address
-    for table in (_helperlib.c_helpers, _dynfunc.c_helpers):
-        for name, address in table.items():
-            found.setdefault("numba_" + name, address)
-    return found
 
 
 def address_of(name: str) -> int | None:
     """The address of a C function or variable that code in this process may use."""
-    found = _helpers().get(name)
-    if found is None and not name.startswith("Py"):
-        # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
-        # process happens to export under that name.
-        found = llvm.address_of_symbol(name)
-    return slots.process_address(name) if found is None else found
+    if name.startswith("Py"):
+        return images.process_address(name)
+    if name.startswith("numba_"):
+        for table in (_helperlib.c_helpers, _dynfunc.c_helpers):
+            if name[6:] in table:
+                return table[name[6:]]  # type: ignore[no-any-return]
+    helper = name if name.startswith("_") else name.removeprefix("NRT_")
+    if helper != name or name.startswith("_"):
+        found = _nrt_python.c_helpers.get(helper)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
+    # process happens to export under that name.
+    found = llvm.address_of_symbol(name)
+    return images.process_address(name) if found is None else found
 
 
 def fill_slots(image: Slotted) -> list[tuple[int, str]]:
     """Fill the slots that wait for no method; returns those that wait for Numba's threads.
 
-    Raises slots.UnboundSlot when the image needs what Numba hasn't.
+    Raises image.UnboundSlot when the image needs what Numba hasn't.
     """
-    missing = slots.fill(image, address_of)
-    unknown = [name for _, name in missing if name not in slots.THREADS]
+    missing = images.fill_slots(image, address_of)
+    unknown = [name for _, name in missing if name not in images.THREADS]
     if unknown:
-        raise slots.UnboundSlot(", ".join(unknown))
+        raise images.UnboundSlot(", ".join(unknown))
     return missing
 
 
@@ -193,10 +188,10 @@ class Attachments:
         add = CPUDispatcher.add_overload
         # None where something wants to hear of each overload, as `pkgimage trace` does.
         self._add_overload = add if add.__module__ == dispatcher.__name__ else None
-        answer_sources.append(self._note_started)
+        images.answer_sources.append(self._note_started)
 
     def add(self, image: Image) -> None:
-        """Answer from `image` too. Raises slots.UnboundSlot when it needs what Numba hasn't, and
+        """Answer from `image` too. Raises image.UnboundSlot when it needs what Numba hasn't, and
         image.ImageError."""
         late = fill_slots(image)
         starts = _Starts(image)
@@ -254,7 +249,7 @@ class Attachments:
         known = starts.types.get(kind)
         if known is None:
             known = _types_of(target, args)
-            if _OMITTED not in specs:
+            if OMITTED not in specs:
                 starts.types[kind] = known
         arguments, codes = known
         environment = _fill(starts, slot, module, function.__globals__, constants)
@@ -277,7 +272,7 @@ class Attachments:
         with self._lock:
             while self._noted < len(self._started):
                 _, _, number, _, image, target = self._started[self._noted]
-                note_answer(image.key(number), target)
+                images.note_answer(image.key(number), target)
                 self._noted += 1
 
     # -- all else ------------------------------------------------------------------------------
@@ -389,7 +384,7 @@ def _spec_of(value: Any) -> Any:
         parts = tuple([_spec_of(item) for item in value])
         return None if None in parts else ("tuple", *parts)
     if kind is OmittedArg:
-        return _OMITTED
+        return OMITTED
     return spec_of(value) if kind in _OF_SCALARS else None
 
 
@@ -408,7 +403,7 @@ def _fill(
         made = Environment(namespace)
         made.env_name = slot
         if constants:
-            made.consts.extend(unpickled(loads(starts.data[constants:])))
+            made.consts.extend(images.loads(loads(starts.data[constants:])))
         environment = starts.environments.setdefault(key, made)  # one for both threads of two
     index = starts.slot_index.get(slot)
     if index is not None:  # code that never uses it needs no slot

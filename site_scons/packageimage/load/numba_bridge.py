@@ -54,9 +54,9 @@ from ..model.method_key import (
     type_text,
 )
 from ..model.type_spec import names_class
-from . import logs, note, slots
+from . import logs, note
 from .argument_types import spec_of
-from .image import loads, note_answer
+from .image import ARRAY, loads, note_answer
 from .numba_attach import (
     KEY,
     Hook,
@@ -400,7 +400,7 @@ class Bridge:
         if module is None or attribute not in vars(module):
             raise CannotAttach(f"expected {module_name}.{attribute}, found none")
         value = vars(module)[attribute]
-        if prefix.startswith(slots.ARRAY):
+        if prefix.startswith(ARRAY):
             found = "none"
             if isinstance(value, numpy.ndarray):
                 found = array_shape(value)

@@ -20,11 +20,13 @@ from _thread import RLock
 from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..model.type_spec import OMITTED, Spec
-from .argument_types import spec_of
-from .slots import process_address
+from .argument_types import OMITTED, spec_of
+from .image import process_address
+
+if TYPE_CHECKING:
+    from ..model.type_spec import Spec
 
 # importlib's own way from a spec to a module in sys.modules, under the module's import lock, and
 # that lock.

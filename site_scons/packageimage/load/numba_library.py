@@ -11,7 +11,7 @@ import llvmlite.binding as llvm
 from numba.core import codegen, funcdesc, generators
 from numba.core.registry import cpu_target
 
-from . import slots
+from .image import ENVIRONMENT
 
 if TYPE_CHECKING:
     from .protocols import MethodSource
@@ -81,7 +81,7 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
         if self._shared is None:
             # Slots of the image are variables of this process to JIT code.
             for name, address in self.image.slot_addresses():
-                if name.startswith(("pkgimage.", slots.ENVIRONMENT)):
+                if name.startswith(("pkgimage.", ENVIRONMENT)):
                     llvm.add_symbol(name, address)
             first, *others = self.image.bitcode(self.group)
             merged = llvm.parse_bitcode(first)

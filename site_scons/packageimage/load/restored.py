@@ -24,10 +24,10 @@ from ..model.package_data import (
     decode,
     is_of_numba,
 )
-from . import dispatchers, lazy, note, slots
+from . import dispatchers, lazy, note
 from .dispatchers import FIRST_START, START, CannotInstall, Function, NeedsNumba
 from .first_calls import FirstCalls
-from .image import Image, ImageError, loads, note_answer
+from .image import ARRAY, THREADS, Image, ImageError, fill_slots, loads, note_answer
 from .numba_extensions import Extensions, Unavailable, loaded, numba_is_there
 from .objects import rebuild
 
@@ -77,10 +77,10 @@ class RestoredPackage:
     def start(self, native: Extensions) -> bool:
         """Fill the slots that wait for no method; whether that can be done without Numba.
 
-        Raises slots.UnboundSlot for an object that this Python has not.
+        Raises image.UnboundSlot for an object that this Python has not.
         """
-        missing = slots.fill(self.image, native.address_of)
-        if not all(name in slots.THREADS for _, name in missing):
+        missing = fill_slots(self.image, native.address_of)
+        if not all(name in THREADS for _, name in missing):
             return False
         data = self.data
         self.first_calls = FirstCalls(self.image, native, data.n_starts, data.specs, self._resolve)
@@ -440,7 +440,7 @@ class RestoredPackage:
             from .callables import c_address
 
             address = c_address(value)
-        if prefix.startswith(slots.ARRAY):
+        if prefix.startswith(ARRAY):
             from ..model.method_key import array_shape
 
             found = array_shape(value) if hasattr(value, "__array_interface__") else "none"

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..depot import HEADER_SUFFIX, header_of, search_path
-from ..use_log import note_use
 from . import garbage_collection_paused, loader, logs, note
-from .slots import UnboundSlot
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -170,7 +168,7 @@ class Session:
         if opening is None or self._open(package, opening, verdict.still) is not None:
             return False  # or the checks find out why not
         note("unchanged", package=package)  # since an earlier process made the checks
-        self._is_used(package, opening)
+        self._is_used(package, opening, verdict)
         if verdict.rejections:
             from ..model.rejection import Rejection, RejectionKind
 
@@ -178,9 +176,15 @@ class Session:
                 rejections.append(Rejection(**{**row, "kind": RejectionKind(row["kind"])}))
         return True
 
-    def _is_used(self, package: str, opening: Opening) -> None:
+    def _is_used(self, package: str, opening: Opening, verdict: Verdict | None = None) -> None:
+        """verdict: that by which it was opened."""
         self.loaded[package] = opening
-        note_use(header_of(opening.path), self._environ)
+        if verdict is None or not verdict.is_noted():
+            from ..use_log import note_use
+
+            note_use(header_of(opening.path), self._environ)
+            if verdict is not None:
+                verdict.note()
         if logs:
             note("loaded", package=package, image=opening.path, target=opening.spec)
 
@@ -201,7 +205,7 @@ class Session:
         self, package: str, opening: Opening, is_right: Callable[[], bool] = lambda: True
     ) -> Rejection | None:
         """Open an image and use it. `is_right`: whether it was the right one that was opened."""
-        from .image import Image, ImageError
+        from .image import Image, ImageError, UnboundSlot
 
         def rejection(kind: str, expected: str, found: object) -> Rejection:
             from ..model.rejection import Rejection, RejectionKind
@@ -256,6 +260,8 @@ class Session:
         note("attached", package=image.package)
 
     def _attach_waiting(self) -> None:
+        from .image import UnboundSlot
+
         note("numba imported")
         waiting, self._waiting = self._waiting, []
         for image in waiting:

@@ -16,10 +16,12 @@ best of those that fit, when what the others were rejected for is in their heade
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from importlib.util import source_hash
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _KIND = "verdicts"
 _FORMAT = 2
 _DIGEST = 8  # bytes of `source_hash`
+_HOUR = 3600.0  # seconds
 _LARGEST = 1 << 24  # bytes; that of 1,000 functions has 150 kB
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -42,7 +45,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _RULES = (
     "load/check.py", "load/examination.py", "load/groups.py", "load/host.py", "load/image.py",
     "load/installed.py", "load/loader.py", "load/machine.py", "load/remembering.py",
-    "load/seen.py", "load/session.py", "load/slots.py", "load/trust.py", "load/verdicts.py",
+    "load/seen.py", "load/session.py", "load/trust.py", "load/verdicts.py",
     "model/base_image.py", "model/cpu_selection.py", "model/flags.py", "model/header.py",
     "model/platform.py",
     "model/cpu_tables/__init__.py", "model/cpu_tables/aarch64.py",
@@ -107,6 +110,21 @@ class Verdict:
             return Opening(self._library[0], *row[1:])
         except (EOFError, ValueError, TypeError, IndexError, OSError):
             return None  # damaged, or a file is gone
+
+    def is_noted(self) -> bool:
+        """Whether a use of the image was noted (`use_log`) within the hour, as the time at which
+        this was last written has it: that spares a process the finding and reading of another
+        module."""
+        try:
+            return self.file is not None and abs(time.time() - os.stat(self.file).st_mtime) < _HOUR
+        except OSError:
+            return False
+
+    def note(self) -> None:
+        """A use was noted just now."""
+        if self.file is not None:
+            with contextlib.suppress(OSError):
+                os.utime(self.file)
 
     def still(self) -> bool:
         """Whether the library that was opened is the one that was recalled."""
