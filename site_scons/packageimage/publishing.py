@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,13 +79,22 @@ def publish(linked: Path, sidecar: bytes, image: Path, header: Path) -> Path:
         raise _cannot_publish(image, error) from error
 
 
-def publish_alone(linked: Path, sidecar: bytes, image: Path, header: Path, about: str) -> Path:
+def publish_alone(
+    linked: Path,
+    sidecar: bytes,
+    image: Path,
+    header: Path,
+    about: str,
+    check: Callable[[], None] = lambda: None,
+) -> Path:
     """As `publish`, while no other process publishes this image.
 
-    about: what is published, for who waits. Raises as `publish` and `locks.held` do.
+    about: what is published, for who waits. check: raises where it must not be, because of what
+    has happened meanwhile. Raises as that, `publish` and `locks.held` do.
     """
     try:
         with _new_folders(image.parent, header.parent), held(lock_of(header), about):
+            check()
             return publish(linked, sidecar, image, header)
     except OSError as error:
         raise _cannot_publish(image, error) from error

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from elf_samples import compile_ir, image_ir, link
+from packageimage.locks import held
 from packageimage.model import header as headers
 from packageimage.model.base_image import BaseImage
 from packageimage.model.flags import CacheFlags
 from packageimage.model.header import Header
+from packageimage.publishing import lock_of
 
 
 def encoded_header(platform="linux-x86_64"):
@@ -37,19 +39,23 @@ def encoded_header(platform="linux-x86_64"):
 def stage(tmp_path):
     library = Path(__file__).resolve().parents[2] / "site_scons"
 
-    def run(header, image, platform="linux-x86_64", depot="depot/base/kernels"):
+    def run(header, image, platform="linux-x86_64", depot="depot/base/kernels", start=False):
         (tmp_path / "k.header").write_bytes(header)
         (tmp_path / "k.so").write_bytes(image)
         words = ["--header", "k.header", "--image", "k.so", "--platform", platform]
         words += ["--output-image", f"{depot}/s.pkgimage.so", "--output-header", f"{depot}/s.pki"]
-        return subprocess.run(
+        started = subprocess.Popen(
             [sys.executable, "-m", "packageimage.stages", "verify", *words],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(library)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
+        if start:
+            return started
+        output, error = started.communicate()
+        return subprocess.CompletedProcess(words, started.returncode, output, error)
 
     return run
 
@@ -125,6 +131,24 @@ def test_damaged_inputs_cost_one_line(stage, tmp_path, damage, line):
     (said,) = done.stderr.splitlines()
     assert said.startswith("pkgimage: error: " + line.format(len(header), len(header) - 1))
     assert not (tmp_path / "depot").exists()
+
+
+def test_what_another_build_has_replaced_is_not_published(stage, tmp_path):
+    """A stage goes on when its build is killed, and waits here until the next build has ended."""
+    header = encoded_header()
+    data = image(tmp_path, header)
+    depot = tmp_path / "depot/base/kernels"
+    depot.mkdir(parents=True)
+    with held(lock_of(depot / "s.pki"), "another"):
+        waiting = stage(header, data, start=True)
+        assert "waiting for" in waiting.stderr.readline()
+        (tmp_path / "new.so").write_bytes(data)
+        (tmp_path / "new.so").replace(tmp_path / "k.so")
+    _, error = waiting.communicate()
+    assert waiting.returncode == 2
+    assert "expected the file that was verified" in error.splitlines()[-1]
+    assert [path.name for path in depot.iterdir()] == []
+    assert stage(header, data).returncode == 0
 
 
 def test_a_depot_that_cannot_be_written(stage, tmp_path):

@@ -53,6 +53,15 @@ def _mapped(path: Path) -> bytes | mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """Tells a file from one that takes its place; not its time of change, which a link sets too."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _not_older(path: Path, inputs: list[Path]) -> None:
     """Give a file that is older than its inputs the time of now: ninja goes by times."""
     if path.stat().st_mtime_ns < max(each.stat().st_mtime_ns for each in inputs):
@@ -66,6 +75,8 @@ def run(args: argparse.Namespace) -> None:
     is a line on stderr before) and when it cannot be published.
     """
     platform = platform_named(args.platform)
+    inputs = [args.header, args.image, *filter(None, [args.includes])]
+    before = list(map(_identity, inputs))
     header = args.header.read_bytes()
     image: Any = _mapped(args.image)
     try:
@@ -90,8 +101,20 @@ def run(args: argparse.Namespace) -> None:
     digest = checked_sha256(image, args.image, args.digest)
     sidecar = headers.encode_sidecar(header, len(image), digest, includes)
     about = f"{described.package} for {platform}"
-    published = publish_alone(args.image, sidecar, args.output_image, args.output_header, about)
+
+    def check() -> None:
+        # By now a stage of a build that was killed may have come to its end, after another build.
+        for path, identity in zip(inputs, before, strict=True):
+            if _identity(path) != identity:
+                raise PackageImageError(
+                    f"{one_line(path)}: expected the file that was verified, found that another "
+                    "build has replaced it; nothing was published"
+                )
+
+    published = publish_alone(
+        args.image, sidecar, args.output_image, args.output_header, about, check
+    )
     if os.path.samefile(args.image, published):
-        _not_older(published, [args.header, *filter(None, [args.includes])])
+        _not_older(published, [path for path in inputs if path != args.image])
     if platform.object_format == "macho" and described.flags.debug_level > 0:
         write_bundle(published, os.environ)
