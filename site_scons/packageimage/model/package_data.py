@@ -17,8 +17,6 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .record import Record
-
 FORMAT = 4
 PARALLEL = "parallel ufunc"  # in a table of functions: one that has no object of Numba's
 CALLABLE = "callable"  # in the pickle: what Numba made of a function and is no dispatcher
@@ -33,7 +31,7 @@ class DataError(Exception):
     """Bytes that are no data section of the known format."""
 
 
-class RestoredModule(Record):
+class RestoredModule:
     """imports: modules that the source imports while it runs. absent: top-level modules that it
     tried to import and that were not there. lazy: (global, module, qualified name) of globals that
     are looked up when Numba is imported. frozen: (module, global, digest) of what the source has
@@ -41,26 +39,40 @@ class RestoredModule(Record):
     those that the pickle takes, in its order.
     """
 
-    name: str
-    imports: tuple[str, ...]
-    absent: tuple[str, ...]
-    lazy: tuple[tuple[str, str, str], ...]
-    frozen: tuple[tuple[str, str, str], ...]
-    pickle: Place
-    buffers: tuple[int, ...]
-    functions: Place
-    details: Place
+    # No Record: each process that restores makes hundreds, and imports nothing else that is one.
+    __slots__ = (
+        "absent", "buffers", "details", "frozen", "functions", "imports", "lazy", "name", "pickle",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, imports: tuple[str, ...], absent: tuple[str, ...],
+        lazy: tuple[tuple[str, str, str], ...], frozen: tuple[tuple[str, str, str], ...],
+        pickle: Place, buffers: tuple[int, ...], functions: Place, details: Place,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.imports = imports
+        self.absent = absent
+        self.lazy = lazy
+        self.frozen = frozen
+        self.pickle = pickle
+        self.buffers = buffers
+        self.functions = functions
+        self.details = details
 
 
-class PackageData(Record):
+class PackageData:
     """buffers: place of each and whether it is read-only. n_starts: how many specialisations the
     dispatchers are given (`load.first_calls`); specs: of the types that these take, by number.
     """
 
-    modules: tuple[RestoredModule, ...]
-    buffers: tuple[tuple[int, int, bool], ...]
-    n_starts: int
-    specs: tuple[Any, ...]
+    def __init__(
+        self, modules: tuple[RestoredModule, ...], buffers: tuple[tuple[int, int, bool], ...],
+        n_starts: int, specs: tuple[Any, ...],
+    ) -> None:  # fmt: skip
+        self.modules = modules
+        self.buffers = buffers
+        self.n_starts = n_starts
+        self.specs = specs
 
 
 def is_of_numba(module: str) -> bool:
