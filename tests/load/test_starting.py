@@ -80,13 +80,6 @@ SOURCES = {
             return x / 3
 
         @njit
-        def total(values):
-            result = 0.0
-            for value in values:
-                result += value
-            return result
-
-        @njit
         def of_rest(x, *rest):
             return x + len(rest) * TABLE[2]
 
@@ -133,8 +126,8 @@ CALLS = (
 )  # fmt: skip
 # Called by the workload alone.
 WORKED = (
-    "numbers.plain(2**63)", "numbers.pair((1, 2))", "numbers.total(np.arange(3.0))",
-    "numbers.narrowed.compile('f4(f8)')", "numbers.of_rest(1, 2)", "users.rooted_twice(2.0)",
+    "numbers.plain(2**63)", "numbers.pair((1, 2))", "numbers.of_rest(1, 2)",
+    "numbers.narrowed.compile('f4(f8)')", "users.rooted_twice(2.0)",
 )  # fmt: skip
 SAME = (
     "numbers.SCALE = float('2')", "numbers.SHAPE = tuple([2, 3])", "numbers.NAME = ''.join('one')",
@@ -246,106 +239,6 @@ def test_a_change_after_some_first_calls(home, tmp_path, change):
 def test_any_order_of_calls_and_changes(home, tmp_path, steps):
     run_both(home, tmp_path, program_of(steps))
     run_attached(home, tmp_path, program_of(steps))
-
-
-COUNT = """
-import packageimage
-attachments = packageimage.enable()._attachments
-print(len(attachments._started))
-"""
-
-
-def test_all_start_attached(home, tmp_path):
-    """Plain functions, without what answers all that Numba may ask."""
-    program = tmp_path / "program.py"
-    asking = ("declared", "looked_up", "of_rest", "holds", "of_closure")
-    plain = [call for call in CALLS if not any(f".{name}(" in call for name in asking)]
-    text = program_of([*SAME, *plain, *plain])
-    program.write_text(text + COUNT)
-    seen = run_with_images(tmp_path, home / "depot", program, home, PKGIMAGE_RESTORE="no")
-    *shown, last = seen.output.splitlines()
-    assert shown == plain_output(home, text).splitlines(), seen.error
-    assert last == str(len(plain) - 1)  # one raises, as another call of the same types does
-
-
-# What makes a plain function another one, of the same name.
-OTHER_FUNCTIONS = {
-    "code": """
-        def other(x):
-            return x * 100
-        numbers.plain.py_func.__code__ = other.__code__
-        show("numbers.plain(2.0)")
-        show("users.twice(2.0)")
-        """,
-    "defaults": """
-        numbers.with_default.py_func.__defaults__ = (30.0, 40)
-        show("numbers.with_default(2.0)")
-        """,
-    "options": """
-        numbers.plain.targetoptions["boundscheck"] = True
-        numbers.scaled.targetoptions["fastmath"] = True
-        show("numbers.plain(2.0)")
-        show("users.twice(2.0)")
-        """,
-    "a function of the same name": """
-        from numba import njit
-        def plain(x):
-            return x * 1000
-        plain.__module__, plain.__qualname__ = "starting.numbers", "plain"
-        show("numbers.plain(2.0)")
-        other = njit(plain)
-        show("other(2.0)")
-        show("numbers.plain(3)")
-        """,
-    "no compilation": """
-        show("numbers.plain(2)")
-        numbers.plain.disable_compile()
-        show("numbers.plain(2.0)")
-        show("users.twice(2.0)")
-        """,
-    "recompiled": """
-        show("numbers.scaled(2.0)")
-        numbers.SCALE = 9.0
-        show("numbers.scaled(2.0)")
-        numbers.scaled.recompile()
-        show("numbers.scaled(2.0)")
-        show("users.twice(2.0)")
-        """,
-    "a subclass of arrays": """
-        from numba import types
-        from numba.extending import typeof_impl
-        class Own(np.ndarray):
-            pass
-        show("numbers.total(np.arange(3.0))")
-        @typeof_impl.register(Own)
-        def typeof(value, context):
-            return types.float64
-        show("numbers.total(np.arange(3.0).view(Own))")
-        """,
-    "signatures and overloads": """
-        show("numbers.scaled(2.0)")
-        show("users.twice(2.0)")
-        show("sorted(map(str, numbers.scaled.signatures))")
-        show("list(users.twice.overloads)")
-        show("users.twice.nopython_signatures")
-        from numba import njit
-        @njit
-        def calls(x):
-            return users.twice(x) + numbers.scaled(x)
-        show("calls(2.0)")
-        show("calls(2)")
-        """,
-    "sanctioned by the program": """
-        from numba import config
-        config.BOUNDSCHECK = 1
-        show("numbers.total(np.arange(3.0))")
-        """,
-}
-
-
-@pytest.mark.parametrize("name", OTHER_FUNCTIONS)
-def test_functions_that_are_others_now(home, tmp_path, name):
-    run_attached(home, tmp_path, HEAD + textwrap.dedent(OTHER_FUNCTIONS[name]))
 
 
 LARGE = """

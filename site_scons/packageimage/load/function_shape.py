@@ -4,9 +4,8 @@
 than that: their code holds numbers and texts alone, they have no closure, and their options are
 switches. Those are told by one hash of what marshal writes.
 
-Where two shapes are equal, so is the code that Numba makes: names of variables, which
-`dispatcher_text` has besides, are nothing to it where no types are declared for them. A shape
-belongs to one version of Python, as bytecode does.
+Where two shapes are equal, so are the texts. A shape belongs to one version of Python, as bytecode
+does.
 
 In `load`, though capturing takes shapes too: a package more would be found and read in every
 process.
@@ -54,8 +53,9 @@ def shape_of(dispatcher: Any) -> bytes | None:
         return None
     what = (
         function.__module__, function.__qualname__, function.__defaults__, tuple(options.items()),
-        code.co_code, constants, code.co_names, code.co_argcount, code.co_posonlyargcount,
-        code.co_kwonlyargcount, code.co_flags & _FLAGS, code.co_exceptiontable,
+        code.co_code, constants, code.co_names, code.co_varnames, code.co_argcount,
+        code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _FLAGS,
+        code.co_exceptiontable,
     )  # fmt: skip
     return source_hash(marshal.dumps(what, _MARSHAL_VERSION))
 

@@ -11,7 +11,6 @@ images are loaded.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from _thread import RLock
 from collections.abc import Callable, Mapping
@@ -136,6 +135,7 @@ class Overloads:
 
     def __set__(self, target: Any, value: Any) -> None:
         target.__dict__["overloads"] = value
+        target.__dict__.pop(WAITING, None)
 
     @staticmethod
     def can_wait(target: Any) -> bool:
@@ -173,17 +173,20 @@ class Attachments:
     callbacks = "numba.core.ccallback"
     """A module of Numba's that is imported with the first callback."""
 
-    def __init__(self, report: Callable[[str, str], None]) -> None:
-        """`report` is told (method, reason) when an image has a method that can't be attached."""
+    def __init__(self, report: Callable[[str, str], None], environ: Mapping[str, str]) -> None:
+        """`report` is told (method, reason) when an image has a method that can't be attached.
+        environ: by which images are chosen."""
         self._report = report
         self._images: list[tuple[Image, list[tuple[int, str]]]] = []
         self._starts: list[_Starts] = []
-        self._bounds = switch_of(os.environ)
+        self._bounds = bounds_by(environ)
         # What waits of each method that has answered (`WAITING`), with its number
         # for what was found, then its image and the dispatcher.
         self._started: list[tuple[Any, ...]] = []
         self._noted = 0
         self._bridge: Bridge | None = None
+        self._originals: dict[tuple[Any, str], Hook] = {}  # functions of Numba that ask the bridge
+        self._hooks: dict[tuple[Any, str], Hook] = {}  # and what it has them do
         self._lock = RLock()
         add = CPUDispatcher.add_overload
         # None where something wants to hear of each overload, as `pkgimage trace` does.
@@ -232,8 +235,7 @@ class Attachments:
         ):
             return None
         row = loads(starts.data[functions[function.__qualname__] :])
-        known = state.get(_SHAPE)
-        if (shape_of(target) if known is None else _shape_of(target, state, known)) != row[0]:
+        if shape_of(target) != row[0]:
             return None
         specs = tuple([_spec_of(value) for value in args])
         kind = starts.numbers.get(specs, -1)
@@ -246,17 +248,14 @@ class Attachments:
         for at in frozen:
             if not _is_as_at_build(starts, at, module, function):
                 return None
-        known = starts.types.get(kind)
-        if known is None:
-            known = _types_of(target, args)
-            if OMITTED not in specs:
-                starts.types[kind] = known
-        arguments, codes = known
+        arguments, codes = starts.types.get(kind) or _types_of(target, args)
+        if OMITTED not in specs:
+            starts.types[kind] = arguments, codes
         environment = _fill(starts, slot, module, function.__globals__, constants)
         if others and not _fill_others(starts, others):
             return None
         entry_point = make_function(
-            sys.modules[module], function.__name__, "compiled wrapper",
+            sys.modules[module], function.__qualname__.rpartition(".")[2], "compiled wrapper",
             starts.image.entry(partition, position), environment, starts.kept_alive,
         )  # fmt: skip
         started = codes, arguments, number, entry_point, starts.image, target
@@ -285,10 +284,14 @@ class Attachments:
 
             with self._lock:
                 if self._bridge is None:
-                    bridge = Bridge(self._report)
+                    self.watch_callbacks()
+                    bridge = Bridge(self._report, self._bounds)
                     for image, late in self._images:
                         bridge.add(image, late)
-                    bridge.install()
+                    self._hooks = {
+                        (owner, name): make(self._originals[owner, name])
+                        for owner, name, make in bridge.hooks()
+                    }
                     self._bridge = bridge
         return self._bridge
 
@@ -308,25 +311,32 @@ class Attachments:
             (lowering.Lower, "_lower_call_RecursiveCall"),
         ):
             for name in names:
-                self._ask_first(owner, name)
+                self._have_ask(owner, name)
         self.watch_callbacks()
 
     def watch_callbacks(self) -> None:
         """Answer Numba's callbacks, once Numba has imported their module."""
         found = sys.modules.get(self.callbacks)
         with self._lock:
-            if self._bridge is None and hasattr(found, "CFunc"):
-                self._ask_first(found.CFunc, "_compile_uncached")  # type: ignore[union-attr]
+            if hasattr(found, "CFunc"):
+                self._have_ask(found.CFunc, "_compile_uncached")  # type: ignore[union-attr]
 
-    def _ask_first(self, owner: Any, name: str) -> None:
-        """Have the bridge put its own in the place of a function of Numba, when that is called."""
-        original = getattr(owner, name)
+    def _have_ask(self, owner: Any, name: str) -> None:
+        """Have a function of Numba ask the bridge, which is made then.
 
+        It stays in its place: a program may put its own around it at any time, and take it away.
+        """
+        key = owner, name
+        if key in self._originals:
+            return
+        original = self._originals[key] = getattr(owner, name)
+
+        @functools.wraps(original)
         def ask(*args: Any, **kwargs: Any) -> Any:
-            _ = self.bridge
-            return getattr(owner, name)(*args, **kwargs)
+            if self._bridge is None:
+                _ = self.bridge
+            return self._hooks[key](*args, **kwargs)
 
-        ask._pkgimage_original = original  # type: ignore[attr-defined]
         setattr(owner, name, ask)
 
     def _compile_for_args(self, original: Hook) -> Hook:
@@ -350,7 +360,7 @@ class Attachments:
         return self.bridge.waiting_result(arguments, found, entry_point)
 
 
-def switch_of(environ: Mapping[str, str]) -> bool | None:
+def bounds_by(environ: Mapping[str, str]) -> bool | None:
     """Whether bounds are checked, as the environment has it, by which images are chosen."""
     if not environ.get(_BOUNDS):
         return None
@@ -389,7 +399,7 @@ def _spec_of(value: Any) -> Any:
 
 
 _OF_SCALARS = frozenset(
-    {bool, int, float, complex, str, type(None), *numpy.sctypeDict.values()} - {numpy.void}
+    {bool, int, float, complex, str, bytes, type(None), *numpy.sctypeDict.values()} - {numpy.void}
 )
 
 
@@ -415,9 +425,9 @@ def _fill_others(starts: _Starts, rows: tuple[Any, ...]) -> bool:
     """Fill the slots of the functions that one calls; whether all their modules are there."""
     for at in range(0, len(rows), _ENVIRONMENT):
         slot, module, constants = rows[at : at + _ENVIRONMENT]
-        if module is not None and module not in sys.modules:
+        namespace = {} if module is None else getattr(sys.modules.get(module), "__dict__", None)
+        if namespace is None:
             return False
-        namespace = {} if module is None else sys.modules[module].__dict__
         _fill(starts, slot, module, namespace, constants)
     return True
 
@@ -438,35 +448,14 @@ def _is_as_at_build(starts: _Starts, at: int, own: str, function: Any) -> bool:
         value = getattr(sys.modules.get(module), "__dict__", {}).get(name, _NOTHING)
     if known is not None and value is constant:
         return True
-    if type(value) is CPUDispatcher:  # not kept: its code may be set
-        state = value.__dict__
-        return shape is not None and _shape_of(value, state, state.get(_SHAPE)) == shape
     if shape is None or value is _NOTHING or global_shape(value) != shape:
         return False
-    starts.constants[at] = module, name, value
+    if type(value) is not CPUDispatcher:  # whose code may be set
+        starts.constants[at] = module, name, value
     return True
 
 
-_SHAPE = "_pkgimage_shape"
-
-
-def _shape_of(target: Any, state: dict[str, Any], known: Any) -> bytes | None:
-    """The shape of a dispatcher that others call, kept in it with what may be set."""
-    function = state["py_func"]
-    if (
-        known is None
-        or known[0] is not function.__code__
-        or known[1] is not function.__defaults__
-        or known[2] != state["targetoptions"]
-    ):
-        options = dict(state["targetoptions"])
-        known = function.__code__, function.__defaults__, options, shape_of(target)
-        state[_SHAPE] = known
-    return known[3]  # type: ignore[no-any-return]
-
-
 def replace(owner: Any, name: str, make: Callable[[Hook], Hook]) -> None:
-    """Put a hook around a function of Numba's, in the place of one that waits for it."""
+    """Put a hook around a function of Numba's."""
     original = getattr(owner, name)
-    original = getattr(original, "_pkgimage_original", original)
     setattr(owner, name, functools.wraps(original)(make(original)))

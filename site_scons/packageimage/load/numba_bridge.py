@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import os
 import sys
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, ModuleType
@@ -65,7 +64,6 @@ from .numba_attach import (
     bounds_are_checked,
     compiler_lock,
     replace,
-    switch_of,
 )
 from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
 
@@ -129,10 +127,12 @@ class Bridge:
     def __init__(
         self,
         report: Callable[[str, str], None],
+        bounds: bool | None,
         on_answer: Callable[[Found, ImageLibrary], None] | None = None,
     ) -> None:
-        """`report` is told (method, reason) when an image has a method that can't be attached,
-        `on_answer` each method that answers a request, with the library that its code is in."""
+        """`report` is told (method, reason) when an image has a method that can't be attached.
+        bounds: whether they are checked, by the environment that images are chosen by. `on_answer`
+        is told each method that answers a request, with the library that its code is in."""
         self._on_answer = on_answer
         self._images: list[MethodSource] = []  # kept, for their ids
         self._libraries: dict[tuple[int, Any], ImageLibrary] = {}
@@ -145,7 +145,7 @@ class Bridge:
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
         self.outdated: set[str] = set()  # methods that call what was compiled otherwise
-        self._bounds = switch_of(os.environ)
+        self._bounds = bounds
         self.answered = 0
 
     def add(self, image: MethodSource, late: Iterable[tuple[int, str]]) -> None:
@@ -424,25 +424,32 @@ class Bridge:
 
     # -- hooks ---------------------------------------------------------------------------------
 
+    def hooks(self) -> Iterable[tuple[Any, str, Callable[[Hook], Hook]]]:
+        """Where Numba asks: the owner of a function of Numba's, its name, and what makes the hook
+        of the function. All but first calls, of which `numba_attach` has its own."""
+        return (
+            (dispatcher.Dispatcher, "compile", self._dispatcher_compile),
+            (dispatcher.Dispatcher, "recompile", _note_anew),
+            (dispatcher.LiftedLoop, "compile", self._lifted_compile),
+            (dispatcher.LiftedWith, "compile", self._lifted_compile),
+            (dispatcher._DispatcherBase, "get_overload", self._get_overload),
+            (ufuncbuilder.UFuncDispatcher, "compile", _note_options),
+            (ufuncbuilder.UFuncDispatcher, "_compile_core", self._ufunc_compile),
+            (ufuncbuilder, "build_ufunc_wrapper", self._wrapper("ufunc", 5)),
+            (ufuncbuilder, "build_gufunc_wrapper", self._gufunc_wrapper("gufunc")),
+            (parallel_ufunc, "build_ufunc_wrapper", self._wrapper("parallel-ufunc", 4)),
+            (parallel_ufunc, "build_gufunc_wrapper", self._gufunc_wrapper("parallel-gufunc")),
+            (ccallback.CFunc, "_compile_uncached", self._cfunc_compile),
+            (StencilFunc, "__call__", self._stencil_call),
+            (codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable),
+            (lowering.Lower, "_lower_call_RecursiveCall", _call_imaged_recursion),
+        )
+
     def install(self) -> None:
-        """Have Numba ask."""
-        if self._on_answer is not None:  # else `numba_attach.Attachments` has its own there
-            replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
-        replace(dispatcher.Dispatcher, "compile", self._dispatcher_compile)
-        for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
-            replace(lifted, "compile", self._lifted_compile)
-        replace(dispatcher._DispatcherBase, "get_overload", self._get_overload)
-        replace(dispatcher.Dispatcher, "recompile", _note_anew)
-        replace(ufuncbuilder.UFuncDispatcher, "compile", _note_options)
-        replace(ufuncbuilder.UFuncDispatcher, "_compile_core", self._ufunc_compile)
-        replace(ufuncbuilder, "build_ufunc_wrapper", self._wrapper("ufunc", 5))
-        replace(parallel_ufunc, "build_ufunc_wrapper", self._wrapper("parallel-ufunc", 4))
-        replace(ufuncbuilder, "build_gufunc_wrapper", self._gufunc_wrapper("gufunc"))
-        replace(parallel_ufunc, "build_gufunc_wrapper", self._gufunc_wrapper("parallel-gufunc"))
-        replace(ccallback.CFunc, "_compile_uncached", self._cfunc_compile)
-        replace(StencilFunc, "__call__", self._stencil_call)
-        replace(codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable)
-        replace(lowering.Lower, "_lower_call_RecursiveCall", _call_imaged_recursion)
+        """Have Numba ask this bridge alone."""
+        for owner, name, make in self.hooks():
+            replace(owner, name, make)
+        replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
 
     def _attach(
         self, target: Any, kind: str, sig: Any, function: Any, options: str, extra: str

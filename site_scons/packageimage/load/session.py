@@ -255,7 +255,7 @@ class Session:
 
         with self._attach_lock:
             if self._attachments is None:
-                self._attachments = Attachments(self._miss)
+                self._attachments = Attachments(self._miss, self._environ)
             self._attachments.add(image)
         note("attached", package=image.package)
 

@@ -430,7 +430,7 @@ def _answer_from(stored: Any, recorder: Any) -> Any:
     """A bridge that answers Numba's requests from an earlier capture."""
     from ..capture import numba_bridge
     from ..capture.earlier import EarlierCapture
-    from ..load.numba_attach import fill_slots
+    from ..load.numba_attach import bounds_by, fill_slots
     from ..load.numba_bridge import Bridge
 
     earlier = EarlierCapture(
@@ -445,7 +445,7 @@ def _answer_from(stored: Any, recorder: Any) -> Any:
         method = stored.methods[found.row["key"]]
         recorder.answered(method.key, method, stored.libraries[method.core], library)
 
-    bridge = Bridge(lambda method, reason: None, answered)
+    bridge = Bridge(lambda method, reason: None, bounds_by(os.environ), answered)
     bridge.add(earlier, fill_slots(earlier))
     bridge.install()
     return bridge
