@@ -209,7 +209,7 @@ class Image:
         self.slots = (ctypes.c_void_p * n_slots).from_address(slots)
         self.entry_tables: int = entries + opening.target * n_partitions * _WORD
         """Where the addresses of the chosen target's entry tables lie, by partition."""
-        self._entries = self._entry_tables(opening.partitions)
+        self.entries = self._entry_tables(opening.partitions)
         self._slot_index: dict[str, int] | None = None
         self._data: memoryview | None = None
         self._methods_data = memoryview(b"")
@@ -296,7 +296,7 @@ class Image:
 
     def entry(self, partition: int, position: int) -> int:
         """Address of an entry's clone for the chosen CPU target."""
-        address = self._entries[partition][position]
+        address = self.entries[partition][position]
         if not address:
             raise ImageError(f"entry {position} of partition {partition} is empty")
         return int(address)

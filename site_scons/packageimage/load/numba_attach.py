@@ -99,7 +99,7 @@ class _Starts:
         """Raises image.ImageError."""
         self.image = image
         self.kept_alive = (image,)
-        self.slots, self.slot_index = image.slots, image.slot_index
+        self.slots, self.slot_index, self.entries = image.slots, image.slot_index, image.entries
         self.functions, specs, self.data = image.starts
         self.numbers = {one: number for number, one in enumerate(specs)}
         # Numba's types of the arguments with these specs, and their numbers in its C code.
@@ -256,7 +256,7 @@ class Attachments:
             return None
         entry_point = make_function(
             sys.modules[module], function.__qualname__.rpartition(".")[2], "compiled wrapper",
-            starts.image.entry(partition, position), environment, starts.kept_alive,
+            starts.entries[partition][position], environment, starts.kept_alive,
         )  # fmt: skip
         started = codes, arguments, number, entry_point, starts.image, target
         with compiler_lock:
