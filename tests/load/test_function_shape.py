@@ -14,6 +14,7 @@ from image_build import environment
 from numba import njit
 from numba import types as numba_types
 from numba.core import compiler
+from packageimage.load import function_shape
 from packageimage.load.function_shape import global_shape, shape_of
 from packageimage.model.method_key import dispatcher_text, global_text
 
@@ -190,3 +191,7 @@ def test_shapes_are_the_same_in_every_process(tmp_path):
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(shown) == 1
+
+
+def test_the_key_of_the_hash_fits_a_c_long_of_windows():
+    assert 0 <= function_shape._HASH_KEY < 1 << 31

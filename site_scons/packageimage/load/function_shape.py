@@ -27,7 +27,7 @@ _MARSHAL_VERSION = 2
 # CO_OPTIMIZED and CO_NEWLOCALS, which a profiler makes Numba clear (`method_key.code_digest`).
 _FLAGS = ~(0x1 | 0x2)
 _PIPELINE = "numba.core.compiler"
-_HASH_KEY = int.from_bytes(b"shape", "little")
+_HASH_KEY = int.from_bytes(b"shap", "little")  # below 2**31: a C long, which Windows has of 32 bits
 _KEPT = "_pkgimage_shape"
 
 
