@@ -102,7 +102,17 @@ def run_plain(home: Path, program: Path, *paths: Path, **settings: str) -> str:
     return result.stdout
 
 
-# The same without importing Numba.
+# For programs that are held against plain Numba: a call and what it gives, or raises, in a line.
+SHOW = """
+def show(call):
+    try:
+        print(call, eval(call))
+    except Exception as error:
+        print(call, type(error).__name__, str(error).splitlines()[:1])
+
+"""
+
+# `_OBSERVER` without importing Numba.
 _QUIET_OBSERVER = """
 import json, runpy, sys, warnings
 import packageimage

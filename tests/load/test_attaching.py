@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from image_build import build, run_plain, run_with_images
+from image_build import SHOW, build, run_plain, run_with_images
 
 SOURCES = {
     "__init__.py": "from attaching import numbers, users",
@@ -114,18 +114,15 @@ CALLS = (
     "users.twice(2.0)", "users.twice(2)", "users.through_module(2.0)",
     "users.through_module(2)", "users.by_keyword(1, 2)", "users.only_others(1.5)",
 )  # fmt: skip
-HEAD = """
+HEAD = (
+    SHOW
+    + """
 import types
 import numpy as np
 from attaching import numbers, users
 
-def show(call):
-    try:
-        print(call, eval(call))
-    except Exception as error:
-        print(call, type(error).__name__, str(error).splitlines()[:1])
-
 """
+)
 
 
 def program_of(calls) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_build import build, environment, run_plain, run_restored, run_with_images
+from image_build import SHOW, build, environment, run_plain, run_restored, run_with_images
 
 SOURCES = {
     "__init__.py": "from starting import numbers, users",
@@ -139,18 +139,15 @@ CHANGES = (
     "numbers.scaled = numbers.plain", "numbers.math = types.SimpleNamespace(sqrt=abs, floor=abs)",
     "numbers.holds.py_func.__closure__[0].cell_contents = 50.0",
 )  # fmt: skip
-HEAD = """
+HEAD = (
+    SHOW
+    + """
 import types
 import numpy as np
 from starting import numbers, users
 
-def show(call):
-    try:
-        print(call, eval(call))
-    except Exception as error:
-        print(call, type(error).__name__, str(error).splitlines()[:1])
-
 """
+)
 
 
 def program_of(steps: list[str]) -> str:
