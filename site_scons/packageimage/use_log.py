@@ -3,9 +3,9 @@
 Loading leaves a depot as it is, so the log is in the user's cache: an empty file for each image,
 named by a hash of the header's path, whose time of the last write is the last use. So any number of
 processes note what they use without reading, merging or waiting for anything, and none loses what
-another has noted. A use is noted at load, since a process may end in any way, and once an hour at
-most: mostly it costs a look at one file, that of a remembered verdict (`load.verdicts`) where there
-is one.
+another has noted. A use is noted at load, since a process may end in any way, and once in
+half an hour at most: mostly it costs a look at one file, that of a remembered verdict
+(`load.verdicts`) where there is one.
 
 Of depots that this user can't write nothing is noted: he can't remove anything there either. What
 other users use of a shared depot their own caches know; for them `pkgimage gc` looks at the time
@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from .user_cache import cache_file
 
 _FOLDER = "uses"
-_PRECISION = 3600.0  # seconds
+_PRECISION = 1800.0  # seconds
+"""Of this log, and of what is asked before it (`load.verdicts`): an hour together."""
 
 
 def note_use(

@@ -78,7 +78,9 @@ def test_builds_once(user: User) -> None:
     assert said["images"] == [{"package": "adder", "image": str(image)}]
     assert (said["succeeded"], said["up_to_date"]) == (True, True)
     # What was captured serves other flags and CPU targets as well.
-    more = user.pkgimage(*BUILD, "--flags", "opt-level=1", "--cpu-targets", "generic;haswell")
+    # One stage after the other: of two at once, either may be told first.
+    words = ["--flags", "opt-level=1", "--cpu-targets", "generic;haswell", "-j", "1"]
+    more = user.pkgimage(*BUILD, *words)
     assert more.lines[:-1] == [ADDER[2], "adder: compile for haswell", *ADDER[3:]]
     assert len(user.images()) == 4
 

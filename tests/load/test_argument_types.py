@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numba.core import types
+from packageimage.capture import assemble
 from packageimage.capture.numba_specs import spec_of_type
+from packageimage.load import argument_types, image, session
 from packageimage.load.argument_types import spec_of, spec_of_dtype
 from packageimage.load.numba_types import type_of, types_of
+from packageimage.model import flags
 from packageimage.model.type_spec import OMITTED
 
 Pair = namedtuple("Pair", "a b")
@@ -190,3 +193,10 @@ def test_a_type_that_asks_to_be_told_from_an_array():
 def test_dtypes_of_the_other_byte_order():
     assert spec_of_dtype(np.dtype("<i4")) == "i4"
     assert spec_of_dtype(np.dtype(">i4")) is None
+
+
+def test_what_is_written_twice_is_the_same():
+    """The runtime does without the modules that say it first."""
+    assert argument_types.OMITTED == OMITTED
+    assert (session._NO, session._STRICT, session._YES) == (flags.NO, flags.STRICT, flags.YES)
+    assert image.METHODS_FORMAT == assemble.METHODS_FORMAT

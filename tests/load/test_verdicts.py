@@ -278,6 +278,24 @@ def test_a_depot_by_a_relative_path(place):
     assert place.recalled().path == str(place.image)
 
 
+def test_a_use_is_noted_again_after_half_an_hour(place):
+    """Of a remembered image: by the time at which the verdict was last written."""
+    place.checked()
+    (memo,) = place.memos()
+    place.session().load("tiny")
+    assert use_log.last_use(place.header, place.environ) is None  # noted by who made the checks
+    before = time.time() - 1900
+    os.utime(memo, (before, before))
+    place.session().load("tiny")
+    noted = use_log.last_use(place.header, place.environ)
+    assert noted is not None
+    assert noted > before + 1800
+    assert memo.stat().st_mtime > before + 1800
+    use_log.forget(place.header, place.environ)
+    place.session().load("tiny")
+    assert use_log.last_use(place.header, place.environ) is None
+
+
 def test_a_use_is_noted_of_the_header(place):
     hidden = place.folder / ".pkgimage"
     place.depot.rename(hidden)

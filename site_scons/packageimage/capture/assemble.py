@@ -29,7 +29,7 @@ _VARIABLE_RECORD = re.compile(
 class Start:
     """A method that a plain function is answered from at its first call.
 
-    shape: the function's (`model.function_shape`). specs: of the arguments (`model.type_spec`).
+    shape: the function's (`load.function_shape`). specs: of the arguments (`model.type_spec`).
     environments: slot, module and constants of each, its own first. globals: module, name, digest
     and shape, where it has one, of each that is compiled in.
     """

@@ -1,5 +1,5 @@
-"""What a plain function is answered from when it is called for the first time
-(`load.numba_starts`), of all methods of an image.
+"""What plain functions are answered from when they are called for the first time
+(`load.numba_attach`), of all methods of an image.
 
 One of the modules that use Numba's private interfaces, as `capture.numba_bridge` is.
 """
@@ -85,8 +85,8 @@ def _named(module: str, qualname: str) -> Any:
 def _with_shapes(
     frozen: Iterable[Iterable[str]], shapes: dict[tuple[str, ...], bytes | None]
 ) -> Iterable[tuple[str, str, str, bytes | None]]:
-    """(module, name, digest, shape) of each global; None for the shape of what has
-    none, or is not any more what code was compiled with."""
+    """(module, name, digest, shape) of each global; None for the shape of what has none, or is not
+    any more what code was compiled with."""
     for module, name, digest in frozen:
         key = (module, name, digest)
         if key not in shapes:

@@ -200,7 +200,12 @@ class Image:
             raise ImageError(f"its table has format {version}, expected {_VERSION}")
         table = TABLE.unpack(ctypes.string_at(address, TABLE.size))
         _, _, n_targets, n_partitions, n_slots, header, header_size, slots, entries = table[:9]
-        self._table = table[9:]
+        # Address and size in bytes of each.
+        self._methods_place: tuple[int, int] = table[9:11]
+        self._bitcode_place: tuple[int, int] = table[11:13]
+        self._data_place: tuple[int, int] = table[13:15]
+        self.first_calls: int = table[15]
+        """Where the state of first calls lies (`codegen.first_calls`)."""
         encoded = opening.encoded
         if encoded is not None and encoded != ctypes.string_at(header, header_size):
             raise ImageError("the header inside it is not the one beside it")
@@ -209,7 +214,7 @@ class Image:
         self.slots = (ctypes.c_void_p * n_slots).from_address(slots)
         self.entry_tables: int = entries + opening.target * n_partitions * _WORD
         """Where the addresses of the chosen target's entry tables lie, by partition."""
-        self.entries = self._entry_tables(opening.partitions)
+        self._entries = self._entry_tables(opening.partitions)
         self._slot_index: dict[str, int] | None = None
         self._data: memoryview | None = None
         self._methods_data = memoryview(b"")
@@ -219,7 +224,7 @@ class Image:
         self._keys: list[str] = []
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        if self._table[1] < _LENGTHS.size:
+        if self._methods_place[1] < _LENGTHS.size:
             raise ImageError("its method table is cut off")
         if not is_right():
             raise ImageError("another library has taken its place")
@@ -237,7 +242,7 @@ class Image:
         """What plain functions are answered from (capture.assemble): where that of each lies, by
         module and qualified name, what specs there are, and the bytes that it lies in. Raises
         ImageError."""
-        data = _memory(*self._table[:2])
+        data = _memory(*self._methods_place)
         first, second, third = _LENGTHS.unpack_from(data)
         at = _LENGTHS.size + first
         index = marshal.loads(data[_LENGTHS.size : at])
@@ -257,7 +262,7 @@ class Image:
         is loaded.
         """
         if self._methods is None:
-            self._methods_data = data = _memory(*self._table[:2])
+            self._methods_data = data = _memory(*self._methods_place)
             first, second, third = _LENGTHS.unpack_from(data)
             at = _LENGTHS.size + first
             self._blobs_start = at + second + third
@@ -277,13 +282,8 @@ class Image:
         """The package's data (model.package_data), in place: each process has its own copy of the
         pages that it writes to. Empty where the image restores nothing."""
         if self._data is None:
-            self._data = _memory(*self._table[4:6])
+            self._data = _memory(*self._data_place)
         return self._data
-
-    @property
-    def first_calls(self) -> int:
-        """Where the state of first calls lies (`codegen.first_calls`)."""
-        return int(self._table[6])
 
     def _entry_tables(self, partitions: tuple[int, ...]) -> list[Any]:
         if not partitions:
@@ -296,7 +296,7 @@ class Image:
 
     def entry(self, partition: int, position: int) -> int:
         """Address of an entry's clone for the chosen CPU target."""
-        address = self.entries[partition][position]
+        address = self._entries[partition][position]
         if not address:
             raise ImageError(f"entry {position} of partition {partition} is empty")
         return int(address)
@@ -353,7 +353,7 @@ class Image:
         """The LLVM bitcode of each partition, for JIT code that calls into the image."""
         import zlib
 
-        data = ctypes.string_at(*self._table[2:4])
+        data = ctypes.string_at(*self._bitcode_place)
         (count,) = struct.unpack_from("<I", data)
         position = 4 + 16 * count
         modules = []

@@ -63,21 +63,27 @@ _NOTHING = object()
 
 def address_of(name: str) -> int | None:
     """The address of a C function or variable that code in this process may use."""
-    if name.startswith("Py"):
-        return images.process_address(name)
-    if name.startswith("numba_"):
-        for table in (_helperlib.c_helpers, _dynfunc.c_helpers):
-            if name[6:] in table:
-                return table[name[6:]]  # type: ignore[no-any-return]
-    helper = name if name.startswith("_") else name.removeprefix("NRT_")
-    if helper != name or name.startswith("_"):
-        found = _nrt_python.c_helpers.get(helper)
+    if not name.startswith("Py"):
+        for prefix, table in _HELPERS:
+            found = table.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
+            if found is not None:
+                return found
+        # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
+        # process happens to export under that name.
+        found = llvm.address_of_symbol(name)
         if found is not None:
             return found  # type: ignore[no-any-return]
-    # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
-    # process happens to export under that name.
-    found = llvm.address_of_symbol(name)
-    return images.process_address(name) if found is None else found
+    return images.process_address(name)
+
+
+# Numba's C helpers, and what generated code puts before their names; nothing where they begin with
+# "_".
+_HELPERS: tuple[tuple[str, dict[str, int]], ...] = (
+    ("NRT_", _nrt_python.c_helpers),
+    ("numba_", _helperlib.c_helpers),
+    ("numba_", _dynfunc.c_helpers),
+    ("", {name: at for name, at in _nrt_python.c_helpers.items() if name.startswith("_")}),
+)
 
 
 def fill_slots(image: Slotted) -> list[tuple[int, str]]:
@@ -99,7 +105,7 @@ class _Starts:
         """Raises image.ImageError."""
         self.image = image
         self.kept_alive = (image,)
-        self.slots, self.slot_index, self.entries = image.slots, image.slot_index, image.entries
+        self.slots, self.slot_index = image.slots, image.slot_index
         self.functions, specs, self.data = image.starts
         self.numbers = {one: number for number, one in enumerate(specs)}
         # Numba's types of the arguments with these specs, and their numbers in its C code.
@@ -256,7 +262,7 @@ class Attachments:
             return None
         entry_point = make_function(
             sys.modules[module], function.__qualname__.rpartition(".")[2], "compiled wrapper",
-            starts.entries[partition][position], environment, starts.kept_alive,
+            starts.image.entry(partition, position), environment, starts.kept_alive,
         )  # fmt: skip
         started = codes, arguments, number, entry_point, starts.image, target
         with compiler_lock:
@@ -356,8 +362,8 @@ class Attachments:
         """The compile result of a method that has answered (`WAITING`)."""
         if more:  # found here, by its number
             image, _ = more
-            return self.bridge.numbered_result(arguments, found, entry_point, image)
-        return self.bridge.waiting_result(arguments, found, entry_point)
+            return self.bridge.numbered_result(image, found, arguments, entry_point)
+        return self.bridge.compile_result(found, arguments, entry_point)
 
 
 def bounds_by(environ: Mapping[str, str]) -> bool | None:

@@ -260,7 +260,7 @@ class Bridge:
     def result(self, found: Found, arguments: tuple[Any, ...]) -> Any:
         """A CompileResult for a method. Raises CannotAttach; the caller lets Numba compile then."""
         entry_point = self._entry_point(found)
-        result = self._compile_result(found, arguments, entry_point)
+        result = self.compile_result(found, arguments, entry_point)
         if self._on_answer is not None:
             self._on_answer(found, result.library)
         return result
@@ -291,20 +291,17 @@ class Bridge:
             (image,),
         )
 
-    def waiting_result(self, arguments: tuple[Any, ...], found: Found, entry_point: Any) -> Any:
-        """The compile result of what has answered (`numba_attach.WAITING`)."""
-        return self._compile_result(found, arguments, entry_point)
-
     def numbered_result(
-        self, arguments: tuple[Any, ...], number: int, entry_point: Any, image: Image
+        self, image: Image, number: int, arguments: tuple[Any, ...], entry_point: Any
     ) -> Any:
-        """The same of a method that has answered by its number (`numba_attach`)."""
+        """The compile result of a method that has answered by its number (`numba_attach`)."""
         row = image.row(image.key(number))
         assert row is not None
         self._fill_environments(image, row)
-        return self._compile_result(Found(image, row), arguments, entry_point)
+        return self.compile_result(Found(image, row), arguments, entry_point)
 
-    def _compile_result(self, found: Found, arguments: tuple[Any, ...], entry_point: Any) -> Any:
+    def compile_result(self, found: Found, arguments: tuple[Any, ...], entry_point: Any) -> Any:
+        """The compile result of a method whose entry point is there (`_entry_point`)."""
         image, row = found.image, found.row
         return_type = self._return_type(image, row["return"])
         library = self._library(image, row)

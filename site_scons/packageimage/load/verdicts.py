@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _KIND = "verdicts"
 _FORMAT = 2
 _DIGEST = 8  # bytes of `source_hash`
-_HOUR = 3600.0  # seconds
+_NOTED = 1800.0  # seconds; another half of an hour is in `use_log`, which is asked then
 _LARGEST = 1 << 24  # bytes; that of 1,000 functions has 150 kB
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -112,11 +112,10 @@ class Verdict:
             return None  # damaged, or a file is gone
 
     def is_noted(self) -> bool:
-        """Whether a use of the image was noted (`use_log`) within the hour, as the time at which
-        this was last written has it: that spares a process the finding and reading of another
-        module."""
+        """Whether a use of the image was noted (`use_log`) just now, as the time at which this
+        was last written has it: that spares a process the finding and reading of another module."""
         try:
-            return self.file is not None and abs(time.time() - os.stat(self.file).st_mtime) < _HOUR
+            return self.file is not None and abs(time.time() - os.stat(self.file).st_mtime) < _NOTED
         except OSError:
             return False
 
