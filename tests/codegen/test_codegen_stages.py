@@ -45,7 +45,7 @@ def capture(folder, ir=KERNELS, entries=KERNEL_ENTRIES, **fields):
     """A capture of one partition in *folder*."""
     folder.mkdir(exist_ok=True)
     manifest = {
-        "format": 2,
+        "format": 3,
         "id": "ab" * 32,
         "package": "kernels",
         "flags": "",
@@ -55,6 +55,7 @@ def capture(folder, ir=KERNELS, entries=KERNEL_ENTRIES, **fields):
         "requires": [{"package": "other", "content": "cd" * 32}],
         "preferences": {},
         "methods": len(entries),
+        "environments": ["_ZN08NumbaEnv4none", "_ZN08NumbaEnv4shift"],
         "omitted": [],
     } | fields
     (folder / "kernels.capture.json").write_text(json.dumps(manifest, sort_keys=True, indent=1))
@@ -173,7 +174,7 @@ def test_mistakes_exit_with_2_and_leave_nothing(tmp_path, capsys, options, messa
     assert not list(tmp_path.glob("*.o*"))
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format": 2}', '{"format": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 3}', '{"format": 1}'])
 def test_a_damaged_manifest(tmp_path, capsys, text):
     folder = capture(tmp_path)
     (folder / "kernels.capture.json").write_text(text)

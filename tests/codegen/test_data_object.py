@@ -8,9 +8,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from image_samples import tool
 from packageimage.codegen.data_object import (
+    NO_SLOT,
     data_in,
     data_object,
     frame_bitcode,
+    frame_methods,
     package_object,
 )
 from packageimage.model.errors import PackageImageError
@@ -103,6 +105,20 @@ def test_bitcode_frame():
         at += compressed
     assert found == parts
     assert at == len(framed)
+
+
+def test_frame_of_a_method_table():
+    slots = ("_ZN08NumbaEnvA", "_ZN08NumbaEnvC", "sin")
+    framed = frame_methods(b"table", ["_ZN08NumbaEnvA", "_ZN08NumbaEnvB", "_ZN08NumbaEnvC"], slots)
+    count, size = struct.unpack_from("<QQ", framed)
+    assert struct.unpack_from(f"<{count}I", framed, 16) == (0, NO_SLOT, 1)
+    at = 16 + 4 * count
+    assert tuple(framed[at : at + size].decode().split("\0")) == slots
+    assert framed[at + size :] == b"table"
+
+
+def test_frame_of_a_method_table_without_slots():
+    assert frame_methods(b"table", [], ()) == bytes(16) + b"table"
 
 
 @pytest.mark.parametrize("platform", ALL, ids=str)

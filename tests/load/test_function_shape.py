@@ -15,7 +15,7 @@ from numba import njit
 from numba import types as numba_types
 from numba.core import compiler
 from packageimage.load import function_shape
-from packageimage.load.function_shape import global_shape, shape_of
+from packageimage.load.function_shape import global_shape, is_plain, shape_of
 from packageimage.model.method_key import dispatcher_text, global_text
 
 NAME = "shaped_module"
@@ -59,6 +59,8 @@ DIFFERENT = {
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_another_function_has_another_shape(name):
     first, second = made(PLAIN), made(DIFFERENT[name])
+    assert is_plain(first)
+    assert is_plain(second)
     assert None is not shape_of(first) != shape_of(second) is not None
     assert dispatcher_text(first) != dispatcher_text(second)
 
@@ -98,14 +100,53 @@ NOT_PLAIN = {
     "a default that is an array": lambda: made("def f(x, y=np.ones(2)):\n    return x + y"),
     "types of variables": lambda: made(PLAIN, locals={"x": numba_types.float32}),
     "a pipeline": lambda: made(PLAIN, pipeline_class=Pipeline),
+    "a text of bytes": lambda: made("def f(x):\n    return len(b'abc') + x"),
+    "a default of bytes": lambda: made("def f(x, y=b'abc'):\n    return x + len(y)"),
     "options that are sets": lambda: made(PLAIN, fastmath={"nnan"}),
     "globals of its own": lambda: njit(types.FunctionType((lambda x: x).__code__, {})),
 }
 
 
 @pytest.mark.parametrize("name", NOT_PLAIN)
-def test_other_functions_have_none(name):
-    assert shape_of(NOT_PLAIN[name]()) is None
+def test_other_functions_are_not_plain_or_have_no_shape(name):
+    found = NOT_PLAIN[name]()
+    assert shape_of(found) is None or not is_plain(found)
+    assert shape_of(found) not in {shape_of(made(text)) for text in (PLAIN, *DIFFERENT.values())}
+
+
+def test_what_marshal_writes_alike_is_not_plain():
+    two = np.int64(2)
+    written, held = made("def f(x, y):\n    return x + y"), made("def f(x, y):\n    return x + y")
+    written.py_func.__defaults__, held.py_func.__defaults__ = (two.tobytes(),), (two,)
+    assert shape_of(written) == shape_of(held) is not None
+    assert not is_plain(written)
+    assert not is_plain(held)
+
+
+ALIKE_NOTHING = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-3, 3), st.floats(width=16), st.complex_numbers(),
+        st.text(max_size=3), st.binary(max_size=3), st.just(...),
+        st.builds(np.float64, st.integers(-3, 3)), st.builds(np.int8, st.integers(-3, 3)),
+        st.builds(np.ones, st.integers(0, 2)), st.frozensets(st.integers(0, 3)),
+    ),
+    lambda part: st.one_of(
+        st.lists(part, max_size=2).map(tuple), st.lists(part, max_size=2),
+        st.dictionaries(st.text(max_size=2), part, max_size=2),
+    ),
+    max_leaves=3,
+)  # fmt: skip
+
+
+@given(ALIKE_NOTHING, ALIKE_NOTHING)
+def test_what_is_plain_shares_its_shape_with_nothing_else(first, second):
+    """The loader asks for the shape alone: of whatever a function may hold by then."""
+    found = [made("def f(x, y):\n    return x + y") for _ in range(2)]
+    for one, value in zip(found, (first, second), strict=True):
+        one.py_func.__defaults__ = (value,)
+    if is_plain(found[0]) and shape_of(found[0]) == shape_of(found[1]):
+        assert is_plain(found[1])
+        assert dispatcher_text(found[0]) == dispatcher_text(found[1])
 
 
 def test_a_function_that_compiles_no_more_has_none():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import llvmlite.binding as llvm
@@ -16,7 +16,8 @@ from .captured import Blobs, CapturedMethod, digest_of, with_blobs
 from .partitions import assign
 from .symbols import LOCAL_LINKAGES, UNRESOLVED_PREFIX
 
-METHODS_FORMAT = 5  # load.image reads it
+METHODS_FORMAT = 6  # load.image reads it
+START = struct.Struct("<8s10I")  # load.numba_attach reads it
 
 _NUMBA_LINES = "emissionKind: DebugDirectivesOnly"
 _LINE_TABLES = "emissionKind: LineTablesOnly"
@@ -30,15 +31,15 @@ class Start:
     """A method that a plain function is answered from at its first call.
 
     shape: the function's (`load.function_shape`). specs: of the arguments (`model.type_spec`).
-    environments: slot, module and constants of each, its own first. globals: module, name, digest
-    and shape, where it has one, of each that is compiled in.
+    environments: slot, module and constants of each, its own first. globals: module, name and
+    shape, where it has one, of each that is compiled in.
     """
 
     shape: bytes
     key: str
     specs: tuple[Spec, ...]
     environments: tuple[tuple[str, str | None, bytes | None], ...]
-    globals: tuple[tuple[str, str, str, bytes | None], ...]
+    globals: tuple[tuple[str, str, bytes | None], ...]
 
 
 @dataclass
@@ -161,6 +162,15 @@ def positions(parts: Iterable[Partition]) -> dict[str, tuple[int, int]]:
     }
 
 
+def environments_of(methods: Mapping[str, CapturedMethod]) -> tuple[str, ...]:
+    """The slots of all environments, sorted. What is written of a method names them by their places
+    here, and the data stage says which slots of an image those are: a name is long, and most
+    processes need none."""
+    return tuple(
+        sorted({slot for method in methods.values() for slot, _, _ in method.row["environments"]})
+    )
+
+
 def method_table(
     methods: Mapping[str, CapturedMethod],
     parts: list[Partition],
@@ -176,10 +186,12 @@ def method_table(
     strings' ends. A row's `callers` are the numbers, in the order of `methods`, of the methods that
     compiling has compiled this one for.
 
-    A function's starts: its shape, then of each the number of its specs and of its method,
-    partition and place of its code, slot and constants of its own environment, slot, module and
-    constants of others in a row, and its globals. Constants and globals are given by where they lie
-    among the starts; 0 for no constants.
+    A start is a `START`: the function's shape, whether others here are compiled with a function of
+    that shape, the number of its specs and of its method, partition and place of its code, its own
+    environment, and where the rest lies, 0 for none: the constants of that environment,
+    (environment, module, constants) of all others in a row, its globals, and the function's next
+    start. Environments are given by their places in `environments_of`; globals are a tuple of where
+    (module, name, shape) of each lies.
     """
     position = positions(parts)
     blobs = Blobs()
@@ -204,7 +216,7 @@ def method_table(
         for key, method in methods.items()
         if "cpython" in method.roles
     }
-    first, started = _starts(starts, numbers, places)
+    first, started = _starts(starts, numbers, places, environments_of(methods))
     ends = list(itertools.accumulate(map(len, blobs.items)))
     index = dumps({"methods": rows, "blobs": ends})
     lengths = struct.pack("<QQQ", len(first), len(index), len(started))
@@ -215,12 +227,14 @@ def _starts(
     starts: Mapping[str, Iterable[Start]],
     numbers: Mapping[str, int],
     places: Mapping[str, tuple[int, int]],
+    environments: Sequence[str],
 ) -> tuple[bytes, bytes]:
     """The first index of a method table, and the starts.
 
     numbers: of the methods. places: of the code that the dispatcher calls.
     """
     specs: dict[tuple[Spec, ...], int] = {}
+    slots = {slot: place for place, slot in enumerate(environments)}
     functions: dict[str, dict[str, int]] = {}
     written = bytearray(b"0")  # so that nothing lies at 0
     known: dict[object, int] = {}
@@ -231,21 +245,32 @@ def _starts(
             written.extend(dumps(value))
         return known[value]
 
+    def place_of_all(values: tuple[object, ...]) -> int:
+        return place_of(values) if values else 0
+
+    called = {shape for own in starts.values() for start in own for _, _, shape in start.globals}
     for name, own in sorted(starts.items()):
-        record: list[object] = []
-        for start in own:
-            record = record or [start.shape]
+        following = 0
+        for start in reversed(tuple(own)):
             (slot, _, constants), *others = [
-                (slot, module, 0 if pickled is None else place_of(pickled))
+                (slots[slot], module, 0 if pickled is None else place_of(pickled))
                 for slot, module, pickled in start.environments
             ]
-            record += (
-                specs.setdefault(start.specs, len(specs)), numbers[start.key], *places[start.key],
-                slot, constants, tuple(part for item in others for part in item),
-                tuple(map(place_of, start.globals)),
-            )  # fmt: skip
+            record = START.pack(
+                start.shape,
+                start.shape in called,
+                specs.setdefault(start.specs, len(specs)),
+                numbers[start.key],
+                *places[start.key],
+                slot,
+                constants,
+                place_of_all(tuple(part for item in others for part in item)),
+                place_of_all(tuple(map(place_of, start.globals))),
+                following,
+            )
+            following = len(written)
+            written.extend(record)
         module, _, qualname = name.partition(":")
-        functions.setdefault(module, {})[qualname] = len(written)
-        written.extend(dumps(tuple(record)))
+        functions.setdefault(module, {})[qualname] = following
     index = {"format": METHODS_FORMAT, "functions": functions, "specs": tuple(specs)}
     return dumps(index), bytes(written)

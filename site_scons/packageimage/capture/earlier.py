@@ -13,6 +13,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from ..load.image import bound_of
 from .captured import CapturedMethod, Origin
 from .origins import Sources, is_fixed
 from .store import SourceParts, Stored
@@ -54,12 +55,13 @@ class EarlierCapture:
             self._module.triple, self._module.data_layout = module.triple, str(module.data_layout)
             self._module.link_in(module)
         variables = list(self._module.global_variables)
-        self.slot_names = tuple(sorted(v.name for v in variables if v.is_declaration))
+        slot_names = sorted(v.name for v in variables if v.is_declaration)
+        self.bound_slots = tuple(bound_of(slot_names))
         self._recursions = [v.name for v in variables if v.name.startswith(UNRESOLVED_PREFIX)]
-        self.slot_index = {name: index for index, name in enumerate(self.slot_names)}
+        self.slot_index = {name: index for index, name in enumerate(slot_names)}
         self._define = define
         self._run = run
-        self.slots = _Cells(self.slot_names, cell)
+        self.slots = _Cells(tuple(slot_names), cell)
         self.methods: Mapping[str, CapturedMethod] = stored.methods
         self.globals_seen: dict[tuple[str, str, str], object] = {}
         self._rows: dict[str, dict[str, Any] | None] = {}

@@ -173,16 +173,18 @@ class FunctionTable:
         module: str,
         methods: Mapping[str, CapturedMethod],
         position: Callable[[str], Entry],
+        environments: Mapping[str, int],
     ) -> tuple[bytes, bytes]:
         """The functions of a module, see `load.dispatchers.Function`, with the sets of globals that
         are looked at before their first calls (`_starts`); and what is read of few of them.
 
-        `position` gives the place of an entry's symbol.
+        `position` gives the place of an entry's symbol. environments: the place of each in
+        `assemble.environments_of`.
         """
         looked_at: dict[tuple[str, ...], int] = {}
         details = bytearray()
         heads = [
-            self._head(found, methods, position, looked_at, details)
+            self._head(found, methods, position, environments, looked_at, details)
             for found in self.dispatchers[module]
         ]
         return package_data.dumps((heads, list(looked_at))), bytes(details)
@@ -217,6 +219,7 @@ class FunctionTable:
         found: Any,
         methods: Mapping[str, CapturedMethod],
         position: Callable[[str], Entry],
+        environments: Mapping[str, int],
         looked_at: dict[tuple[str, ...], int],
         details: bytearray,
     ) -> tuple[Any, ...]:
@@ -260,17 +263,22 @@ class FunctionTable:
             not found.targetoptions.get("nopython", False),
             at_calls,
             at_details,
-            *self._starts(rows, function.__module__, looked_at),
+            *self._starts(rows, function.__module__, environments, looked_at),
         )
 
     def _starts(
-        self, rows: list[tuple[Any, ...]], module: str, looked_at: dict[tuple[str, ...], int]
+        self,
+        rows: list[tuple[Any, ...]],
+        module: str,
+        environments: Mapping[str, int],
+        looked_at: dict[tuple[str, ...], int],
     ) -> list[Any]:
         """What a dispatcher is given when its module is restored: of each specialisation that needs
         no Numba (`load.dispatchers.START` values), the number of its row, that of its specs in
-        `specs`, partition, place in it, slot, and the number of a set of globals.
+        `specs`, partition, place in it, the place of an environment (`assemble.environments_of`),
+        and the number of a set of globals.
 
-        The slot is that of an environment without constants, in the module's own namespace. Where a
+        The environment is one without constants, in the module's own namespace. Where a
         first call takes more than that and a look at some globals, which `looked_at` collects and
         numbers, the last two are None: the loader is asked then.
         """
@@ -280,21 +288,21 @@ class FunctionTable:
             if row is None or specs in seen:
                 continue
             seen.add(specs)
-            place, slot, environments, references, needed, threads, _, _ = row
+            place, slot, used, references, needed, threads, _, _ = row
             # Of Numba's own globals, only one is not its version's business.
             of_numba = [name for owner, name, _ in needed if package_data.is_of_numba(owner)]
             own = [
                 part for key in needed if not package_data.is_of_numba(key[0]) for part in key[:2]
             ]
             is_plain = (
-                environments == ((slot, module, None),)
+                used == ((slot, module, None),)
                 and not references
                 and not threads
                 and "IS_WIN32" not in of_numba
             )
             found += (number, self.specs.setdefault(specs, len(self.specs)), *place)
             if is_plain:
-                found += (slot, looked_at.setdefault(tuple(own), len(looked_at)))
+                found += (environments[slot], looked_at.setdefault(tuple(own), len(looked_at)))
             else:
                 found += (None, None)
             self.n_starts += 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from numba.core.registry import CPUDispatcher
 
-from ..load.function_shape import global_shape, shape_of
+from ..load.function_shape import global_shape, is_plain, shape_of
 from ..model.method_key import (
     Unkeyable,
     dispatcher_options,
@@ -37,7 +37,7 @@ def starts_of(methods: Mapping[str, CapturedMethod]) -> dict[str, list[Start]]:
     found: dict[str, list[Start]] = {}
     for (module, qualname), keys in sorted(by_name.items()):
         target = _named(module, qualname)
-        shape = shape_of(target) if type(target) is CPUDispatcher else None
+        shape = shape_of(target) if _is_plain_dispatcher(target) else None
         if shape is None:
             continue
         own = function_key(target.py_func, dispatcher_options(target))
@@ -65,6 +65,10 @@ def _is_plain(method: CapturedMethod) -> bool:
     )
 
 
+def _is_plain_dispatcher(target: Any) -> bool:
+    return type(target) is CPUDispatcher and is_plain(target)
+
+
 def _environments(method: CapturedMethod) -> tuple[tuple[str, str | None, bytes | None], ...]:
     """As in `Start`."""
     own = method.row["environment"]
@@ -84,16 +88,18 @@ def _named(module: str, qualname: str) -> Any:
 
 def _with_shapes(
     frozen: Iterable[Iterable[str]], shapes: dict[tuple[str, ...], bytes | None]
-) -> Iterable[tuple[str, str, str, bytes | None]]:
-    """(module, name, digest, shape) of each global; None for the shape of what has none, or is not
+) -> Iterable[tuple[str, str, bytes | None]]:
+    """(module, name, shape) of each global; None for the shape of what has none, or is not
     any more what code was compiled with."""
     for module, name, digest in frozen:
         key = (module, name, digest)
         if key not in shapes:
             value = getattr(sys.modules.get(module), name, None)
-            shape = global_shape(value)
+            shape = None
+            if type(value) is not CPUDispatcher or is_plain(value):
+                shape = global_shape(value)
             shapes[key] = shape if shape is not None and _digest(value) == digest else None
-        yield module, name, digest, shapes[key]
+        yield module, name, shapes[key]
 
 
 def _digest(value: object) -> str:

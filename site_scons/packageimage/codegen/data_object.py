@@ -22,6 +22,7 @@ from .slots import BITCODE_SYMBOL, DATA_SYMBOL, HEADER_SYMBOL, METHODS_SYMBOL
 _ALIGNMENT = {HEADER_SYMBOL: 16, METHODS_SYMBOL: 64, BITCODE_SYMBOL: 64, DATA_SYMBOL: 64}
 _SECTION_ALIGNMENT = max(_ALIGNMENT.values())
 _ELF_HEAD = 64
+NO_SLOT = (1 << 32) - 1  # load.image reads it
 
 
 class _Section:
@@ -59,6 +60,20 @@ def frame_bitcode(partitions: Sequence[bytes]) -> bytes:
         for stream, bitcode in zip(streams, partitions, strict=True)
     )
     return head + b"".join(streams)
+
+
+def frame_methods(table: bytes, environments: Sequence[str], slots: Sequence[str]) -> bytes:
+    """A capture's method table as the image keeps it: behind what only the data stage knows.
+
+    u64 count of environments and size in bytes of the names; u32 number of the slot of each
+    environment, in the capture's order, NO_SLOT where no code uses it; the names of all slots, each
+    but the last followed by a zero.
+    """
+    numbers = {name: number for number, name in enumerate(slots)}
+    of_environments = [numbers.get(name, NO_SLOT) for name in environments]
+    names = "\0".join(slots).encode()
+    head = struct.pack("<QQ", len(of_environments), len(names))
+    return head + struct.pack(f"<{len(of_environments)}I", *of_environments) + names + table
 
 
 def data_object(header: bytes, methods: bytes, bitcode: bytes, platform: Platform) -> bytes:

@@ -19,7 +19,7 @@ import marshal
 import struct
 import sys
 from _pickle import Unpickler  # `pickle` would compile regular expressions
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from io import BytesIO
 from types import CellType
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,11 @@ _MAGIC = int.from_bytes(b"PKGIMAGE", "little")
 _VERSION = 3
 _EMPTY_CELL = CellType()
 _WORD = 8  # bytes of a pointer
+_FRAME = struct.Struct("<QQ")  # codegen.data_object.frame_methods writes it
 _LENGTHS = struct.Struct("<QQQ")  # what a method table begins with
-METHODS_FORMAT = 5  # capture.assemble writes it
+METHODS_FORMAT = 6  # capture.assemble writes it
+NO_SLOT = (1 << 32) - 1
+"""For an environment that no code uses."""
 
 
 TABLE = struct.Struct("<Q4I11Q")
@@ -140,22 +143,26 @@ class ImageError(Exception):
 class Opening:
     """What opening an image takes.
 
-    target: its CPU target's number; spec: and what was asked for it, "" without native code.
+    bound: number and name of each slot that waits for no method. target: its CPU target's number;
+    spec: and what was asked for it, "" without native code.
     partitions: how many entries each has. encoded: the header's bytes, None where the library is
     known to have them.
     """
 
     __slots__ = (
-        "encoded", "n_targets", "package", "partitions", "path", "slots", "spec", "target",
+        "bound", "encoded", "n_slots", "n_targets", "package", "partitions", "path", "spec",
+        "target",
     )  # fmt: skip
 
     def __init__(
-        self, path: str, package: str, slots: tuple[str, ...], partitions: tuple[int, ...],
-        n_targets: int, target: int, spec: str, encoded: bytes | None = None,
+        self, path: str, package: str, n_slots: int, bound: tuple[tuple[int, str], ...],
+        partitions: tuple[int, ...], n_targets: int, target: int, spec: str,
+        encoded: bytes | None = None,
     ) -> None:  # fmt: skip
         self.path = path
         self.package = package
-        self.slots = slots
+        self.n_slots = n_slots
+        self.bound = bound
         self.partitions = partitions
         self.n_targets = n_targets
         self.target = target
@@ -166,8 +173,8 @@ class Opening:
     def row(self) -> tuple[Any, ...]:
         """What is remembered of it."""
         return (
-            self.path, self.package, self.slots, self.partitions, self.n_targets, self.target,
-            self.spec,
+            self.path, self.package, self.n_slots, self.bound, self.partitions, self.n_targets,
+            self.target, self.spec,
         )  # fmt: skip
 
 
@@ -175,8 +182,9 @@ def opening_of(candidate: Candidate) -> Opening:
     """Of an image that all checks were made of."""
     header, chosen = candidate.sidecar.header, candidate.selection
     return Opening(
-        str(candidate.path), header.package, header.slots, header.partitions, len(header.targets),
-        chosen.index or 0, "" if chosen.index is None else chosen.rows[chosen.index].spec,
+        str(candidate.path), header.package, len(header.slots), tuple(bound_of(header.slots)),
+        header.partitions, len(header.targets), chosen.index or 0,
+        "" if chosen.index is None else chosen.rows[chosen.index].spec,
         candidate.sidecar.encoded,
     )  # fmt: skip
 
@@ -191,7 +199,7 @@ class Image:
         """
         self.path = opening.path
         self.package = opening.package
-        self.slot_names = opening.slots
+        self.bound_slots = opening.bound
         self.target = opening.target
         self.library = ctypes.CDLL(opening.path)
         address = _table_in(self.library)
@@ -209,26 +217,45 @@ class Image:
         encoded = opening.encoded
         if encoded is not None and encoded != ctypes.string_at(header, header_size):
             raise ImageError("the header inside it is not the one beside it")
-        if (n_slots, n_targets) != (len(opening.slots), opening.n_targets):
+        if (n_slots, n_targets) != (opening.n_slots, opening.n_targets):
             raise ImageError("its table and its header disagree")
         self.slots = (ctypes.c_void_p * n_slots).from_address(slots)
         self.entry_tables: int = entries + opening.target * n_partitions * _WORD
         """Where the addresses of the chosen target's entry tables lie, by partition."""
-        self._entries = self._entry_tables(opening.partitions)
+        self.entries = self._entry_tables(opening.partitions)
+        self._slot_names: tuple[str, ...] | None = None
         self._slot_index: dict[str, int] | None = None
         self._data: memoryview | None = None
-        self._methods_data = memoryview(b"")
         self._blobs_start = 0
         self._blob_ends: list[int] = []
         self._methods: dict[str, int] | None = None
         self._keys: list[str] = []
         self._rows: dict[int, dict[str, Any]] = {}
         self.globals_seen: dict[tuple[str, str, str], object] = {}
-        if self._methods_place[1] < _LENGTHS.size:
-            raise ImageError("its method table is cut off")
+        self._frame = frame = _memory(*self._methods_place)
+        try:
+            count, names = _FRAME.unpack_from(frame)
+            at_names = _FRAME.size + 4 * count
+            self.environment_slots = frame[_FRAME.size : at_names].cast("I")
+            """The number of the slot of each environment, by its place in what was captured."""
+            self._table = frame[at_names + names :]
+            self._lengths = _LENGTHS.unpack_from(self._table)
+        except (struct.error, TypeError):
+            raise ImageError("its method table is cut off") from None
         if not is_right():
             raise ImageError("another library has taken its place")
         _images.append(self)
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """The name of each slot. Read when it is first asked for: environments' names are long, and
+        first calls know them by their numbers."""
+        if self._slot_names is None:
+            count, size = _FRAME.unpack_from(self._frame)
+            at = _FRAME.size + 4 * count
+            names = bytes(self._frame[at : at + size]).decode()
+            self._slot_names = tuple(names.split("\0")) if names else ()
+        return self._slot_names
 
     @property
     def slot_index(self) -> dict[str, int]:
@@ -242,8 +269,7 @@ class Image:
         """What plain functions are answered from (capture.assemble): where that of each lies, by
         module and qualified name, what specs there are, and the bytes that it lies in. Raises
         ImageError."""
-        data = _memory(*self._methods_place)
-        first, second, third = _LENGTHS.unpack_from(data)
+        data, (first, second, third) = self._table, self._lengths
         at = _LENGTHS.size + first
         index = marshal.loads(data[_LENGTHS.size : at])
         if index.get("format") != METHODS_FORMAT:
@@ -262,8 +288,7 @@ class Image:
         is loaded.
         """
         if self._methods is None:
-            self._methods_data = data = _memory(*self._methods_place)
-            first, second, third = _LENGTHS.unpack_from(data)
+            data, (first, second, third) = self._table, self._lengths
             at = _LENGTHS.size + first
             self._blobs_start = at + second + third
             index = marshal.loads(data[at : at + second])
@@ -296,7 +321,7 @@ class Image:
 
     def entry(self, partition: int, position: int) -> int:
         """Address of an entry's clone for the chosen CPU target."""
-        address = self._entries[partition][position]
+        address = self.entries[partition][position]
         if not address:
             raise ImageError(f"entry {position} of partition {partition} is empty")
         return int(address)
@@ -307,7 +332,7 @@ class Image:
 
     def _blob(self, index: int) -> memoryview:
         start = self._blobs_start + (self._blob_ends[index - 1] if index else 0)
-        return self._methods_data[start : self._blobs_start + self._blob_ends[index]]
+        return self._table[start : self._blobs_start + self._blob_ends[index]]
 
     def row(self, key: str) -> dict[str, Any] | None:
         """What the image says of a method (capture.collect), None when it has no such method."""
@@ -367,15 +392,18 @@ class Image:
         return modules
 
 
+def bound_of(slots: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Number and name of those of all slots that wait for no method."""
+    return (slot for slot in enumerate(slots) if not slot[1].startswith(_WITH_METHOD))
+
+
 def fill_slots(image: Slotted, address_of: Callable[[str], int | None]) -> list[tuple[int, str]]:
     """Fill all slots that do not wait for a method; return those that nobody offers yet.
 
     `address_of` gives the address of a function or variable of the process by its C name.
     """
     missing = []
-    for index, name in enumerate(image.slot_names):
-        if name.startswith(_WITH_METHOD):
-            continue
+    for index, name in image.bound_slots:
         value = _value(name, address_of)
         if value is None:
             missing.append((index, name))

@@ -13,8 +13,9 @@ from __future__ import annotations
 import functools
 import sys
 from _thread import RLock
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from marshal import loads
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
@@ -51,14 +52,15 @@ KEY = "_pkgimage_key"
 compiler_lock = global_compiler_lock._lock
 
 WAITING = "_pkgimage_waiting"
-"""Under this name a dispatcher holds what waits, a list of what compile results are made of: the
-numbers that Numba's C code has for the types of the arguments, these types, what was found, the
-entry point, and more."""
+"""Under this name a dispatcher holds what waits, that compile results are made of: the numbers that
+Numba's C code has for the types of the arguments, these types, what was found, the entry point, and
+more; a list of several. Nearly all have one, and the garbage collector looks at each object."""
 
-_START = 8  # values of each start of a function (capture.assemble)
+_START = Struct("<8s10I")  # capture.assemble says of what
 _ENVIRONMENT = 3  # and of each of the other environments in it
 _BOUNDS = "NUMBA_BOUNDSCHECK"
 _NOTHING = object()
+_NOTHING_THERE: dict[str, int] = {}
 
 
 def address_of(name: str) -> int | None:
@@ -105,15 +107,22 @@ class _Starts:
         """Raises image.ImageError."""
         self.image = image
         self.kept_alive = (image,)
-        self.slots, self.slot_index = image.slots, image.slot_index
+        self.slots, self.environment_slots = image.slots, image.environment_slots
+        self.entries = image.entries
         self.functions, specs, self.data = image.starts
         self.numbers = {one: number for number, one in enumerate(specs)}
         # Numba's types of the arguments with these specs, and their numbers in its C code.
         self.types: dict[int, tuple[tuple[Any, ...], tuple[int, ...]]] = {}
         # Of functions in a module that have the same constants: code only reads it.
         self.environments: dict[tuple[str | None, int], Any] = {}
+        # By where they lie: the globals of a method, as where each of them lies.
+        self.globals: dict[int, tuple[int, ...]] = {}
         # By where they lie: module, name and value of globals that can't be changed but by name.
         self.constants: dict[int, tuple[str, str, object]] = {}
+
+    def read_globals(self, at: int) -> tuple[int, ...]:
+        found = self.globals[at] = loads(self.data[at:])
+        return found  # type: ignore[no-any-return]
 
 
 class Overloads:
@@ -131,7 +140,7 @@ class Overloads:
         if WAITING in state:
             with compiler_lock:
                 # Of two threads the second finds none, and waits here for the first's results.
-                for waiting in state.get(WAITING, ()):
+                for waiting in _those_waiting(state):
                     state["overloads"][waiting[1]] = self._make(*waiting)
                 state.pop(WAITING, None)
         try:
@@ -159,9 +168,9 @@ class Overloads:
             return False
         target._insert(found[0], found[3], object_mode)
         if waiting is None:
-            state[WAITING] = [found]
+            state[WAITING] = found
         else:
-            waiting.append(found)
+            state[WAITING] = [*_those_waiting(state), found]
         return True
 
     @staticmethod
@@ -169,8 +178,13 @@ class Overloads:
         """Whether `add` would do nothing."""
         state = target.__dict__
         return arguments in state["overloads"] or any(
-            codes == waiting[0] for waiting in state.get(WAITING, ())
+            codes == waiting[0] for waiting in _those_waiting(state)
         )
+
+
+def _those_waiting(state: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
+    waiting = state.get(WAITING, ())
+    return waiting if type(waiting) is list or not waiting else (waiting,)
 
 
 class Attachments:
@@ -226,9 +240,10 @@ class Attachments:
         state = target.__dict__
         function = state["py_func"]
         module = function.__module__
+        qualname = function.__qualname__
         for starts in self._starts:
-            functions = starts.functions.get(module)
-            if functions is not None and function.__qualname__ in functions:
+            at = starts.functions.get(module, _NOTHING_THERE).get(qualname)
+            if at is not None:
                 break
         else:
             return None
@@ -240,29 +255,41 @@ class Attachments:
             or (self._bridge is not None and self._bridge.outdated)
         ):
             return None
-        row = loads(starts.data[functions[function.__qualname__] :])
-        if shape_of(target) != row[0]:
-            return None
         specs = tuple([_spec_of(value) for value in args])
         kind = starts.numbers.get(specs, -1)
-        for at in range(1, len(row), _START):
-            if row[at] == kind:
+        while True:
+            (
+                shape, called, its_kind, number, partition, position, own, constants, others,
+                frozen, at,
+            ) = _START.unpack_from(starts.data, at)  # fmt: skip
+            if its_kind == kind:
                 break
-        else:
-            return None
-        _, number, partition, position, slot, constants, others, frozen = row[at : at + _START]
-        for at in frozen:
-            if not _is_as_at_build(starts, at, module, function):
+            if not at:
                 return None
-        arguments, codes = starts.types.get(kind) or _types_of(target, args)
-        if OMITTED not in specs:
-            starts.types[kind] = arguments, codes
-        environment = _fill(starts, slot, module, function.__globals__, constants)
-        if others and not _fill_others(starts, others):
+        if shape_of(target, called) != shape:
+            return None
+        if frozen:
+            for at in starts.globals.get(frozen) or starts.read_globals(frozen):
+                if not _is_as_at_build(starts, at, module, function):
+                    return None
+        known = starts.types.get(kind)
+        if known is None:
+            known = _types_of(target, args)
+            if OMITTED not in specs:
+                starts.types[kind] = known
+        arguments, codes = known
+        environment = starts.environments.get((module, constants))
+        if environment is None:
+            environment = _environment(starts, module, function.__globals__, constants)
+        slot = starts.environment_slots[own]
+        if slot != images.NO_SLOT:  # code that never uses it needs no slot
+            starts.slots[slot] = id(environment)
+        if others and not _fill_others(starts, loads(starts.data[others:])):
             return None
         entry_point = make_function(
-            sys.modules[module], function.__qualname__.rpartition(".")[2], "compiled wrapper",
-            starts.image.entry(partition, position), environment, starts.kept_alive,
+            sys.modules[module], qualname.rpartition(".")[2], "compiled wrapper",
+            starts.entries[partition][position] or starts.image.entry(partition, position),
+            environment, starts.kept_alive,
         )  # fmt: skip
         started = codes, arguments, number, entry_point, starts.image, target
         with compiler_lock:
@@ -270,7 +297,7 @@ class Attachments:
                 return None
             self._started.append(started)
         if logs:
-            note("answered", method=f"{module}.{function.__qualname__}")
+            note("answered", method=f"{module}.{qualname}")
         return entry_point
 
     def _note_started(self) -> None:
@@ -409,32 +436,30 @@ _OF_SCALARS = frozenset(
 )
 
 
-def _fill(
-    starts: _Starts, slot: str, module: str | None, namespace: dict[str, Any], constants: int
+def _environment(
+    starts: _Starts, module: str | None, namespace: dict[str, Any], constants: int
 ) -> Any:
-    """Fill the slot of an environment."""
-    key = module, constants
-    environment = starts.environments.get(key)
-    if environment is None:
-        made = Environment(namespace)
-        made.env_name = slot
-        if constants:
-            made.consts.extend(images.loads(loads(starts.data[constants:])))
-        environment = starts.environments.setdefault(key, made)  # one for both threads of two
-    index = starts.slot_index.get(slot)
-    if index is not None:  # code that never uses it needs no slot
-        starts.slots[index] = id(environment)
-    return environment
+    """The environment of functions in a module that have the same constants."""
+    known = starts.environments.get((module, constants))
+    if known is not None:
+        return known
+    environment = Environment(namespace)
+    if constants:
+        environment.consts.extend(images.loads(loads(starts.data[constants:])))
+    # One for both threads of two.
+    return starts.environments.setdefault((module, constants), environment)
 
 
 def _fill_others(starts: _Starts, rows: tuple[Any, ...]) -> bool:
     """Fill the slots of the functions that one calls; whether all their modules are there."""
     for at in range(0, len(rows), _ENVIRONMENT):
-        slot, module, constants = rows[at : at + _ENVIRONMENT]
+        place, module, constants = rows[at : at + _ENVIRONMENT]
         namespace = {} if module is None else getattr(sys.modules.get(module), "__dict__", None)
         if namespace is None:
             return False
-        _fill(starts, slot, module, namespace, constants)
+        slot = starts.environment_slots[place]
+        if slot != images.NO_SLOT:
+            starts.slots[slot] = id(_environment(starts, module, namespace, constants))
     return True
 
 
@@ -443,7 +468,7 @@ def _is_as_at_build(starts: _Starts, at: int, own: str, function: Any) -> bool:
     the function's module."""
     known = starts.constants.get(at)
     if known is None:
-        module, name, _, shape = loads(starts.data[at:])
+        module, name, shape = loads(starts.data[at:])
         constant: object = _NOTHING
     else:
         module, name, constant = known

@@ -55,8 +55,6 @@ class MethodSource(Protocol):
     globals_seen: dict[tuple[str, str, str], object]
 
     @property
-    def slot_names(self) -> tuple[str, ...]: ...
-    @property
     def slot_index(self) -> Mapping[str, int]: ...
     @property
     def methods(self) -> Mapping[str, Any]: ...
@@ -70,9 +68,10 @@ class MethodSource(Protocol):
 
 
 class Slotted(Protocol):
-    """What has slots: their names in order, and the pointers, to be set by index."""
+    """What has slots: number and name of those that wait for no method, and the pointers, to be
+    set by number."""
 
     slots: Any
 
     @property
-    def slot_names(self) -> tuple[str, ...]: ...
+    def bound_slots(self) -> Iterable[tuple[int, str]]: ...

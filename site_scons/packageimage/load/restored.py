@@ -27,7 +27,7 @@ from ..model.package_data import (
 from . import dispatchers, lazy, note
 from .dispatchers import FIRST_START, START, CannotInstall, Function, NeedsNumba
 from .first_calls import FirstCalls
-from .image import ARRAY, THREADS, Image, ImageError, fill_slots, loads, note_answer
+from .image import ARRAY, NO_SLOT, THREADS, Image, ImageError, fill_slots, loads, note_answer
 from .numba_extensions import Extensions, Unavailable, loaded, numba_is_there
 from .objects import rebuild
 
@@ -282,14 +282,14 @@ class RestoredPackage:
             if not calls.reserve(function, len(starts)):
                 continue
             for place, at in enumerate(starts, function.first):
-                _, kind, partition, position, slot, number = head[at : at + START]
+                _, kind, partition, position, own, number = head[at : at + START]
                 checks = None
                 if is_plain and number is not None:
                     if number not in known:
                         known[number] = self._checks(number, name, namespace)
                     checks = known[number]
-                    if checks is not None and slot not in self._environments:
-                        self._fill_plain(slot, namespace, native)
+                    if checks is not None:
+                        self._fill_plain(own, namespace, native)
                 calls.add(place, function, kind, partition, position, checks)
 
     def _checks(self, number: int, name: str, namespace: Any) -> tuple[Any, ...] | None:
@@ -314,13 +314,11 @@ class RestoredPackage:
             found += (where, attribute, value)
         return tuple(found)
 
-    def _fill_plain(self, slot: str, namespace: Any, native: Extensions) -> None:
-        """Fill the slot of an environment without constants."""
-        environment = self._plain_environment(namespace, native)
-        index = self.image.slot_index.get(slot)
-        if index is not None:
-            self.image.slots[index] = id(environment)
-        self._environments[slot] = environment
+    def _fill_plain(self, own: int, namespace: Any, native: Extensions) -> None:
+        """Fill the slot of an environment without constants, by its place in what was captured."""
+        slot = self.image.environment_slots[own]
+        if slot != NO_SLOT:
+            self.image.slots[slot] = id(self._plain_environment(namespace, native))
 
     def _plain_environment(self, namespace: Any, native: Extensions) -> Any:
         """One for all functions of a namespace: code only reads it."""

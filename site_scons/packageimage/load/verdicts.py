@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from .image import Opening
 
 _KIND = "verdicts"
-_FORMAT = 2
+_FORMAT = 3
 _DIGEST = 8  # bytes of `source_hash`
 _NOTED = 1800.0  # seconds; another half of an hour is in `use_log`, which is asked then
-_LARGEST = 1 << 24  # bytes; that of 1,000 functions has 150 kB
+_LARGEST = 1 << 24  # bytes
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # The sources that decide whether an image fits, and how it is opened.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from packageimage.codegen.bindable import is_bindable, why_not
-from packageimage.codegen.data_object import data_object, frame_bitcode
+from packageimage.codegen.data_object import data_object, frame_bitcode, frame_methods
 from packageimage.codegen.llvm import read_bitcode
 from packageimage.codegen.module_summary import summarise
 from packageimage.codegen.slots import CALL_PREFIX, clone_symbol, is_slot
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     targets = parse_cpu_targets(args.cpu_targets, platform.arch)
     flags = parse_flags(args.flags)
     manifest = read_manifest(args.capture)
-    methods = args.blob.read_bytes()
+    captured = args.blob.read_bytes()
     bitcode = [path.read_bytes() for path in args.bitcode]
     objects = [path.read_bytes() for path in args.objects]
     n_partitions = len(manifest.partitions) if flags.native_code else 0
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
 
     data_size = _data_size(manifest)
     slots = _slots(objects, manifest, bitcode, len(targets), platform, restores=data_size > 0)
+    methods = frame_methods(captured, _environments(manifest), slots)
     framed = frame_bitcode(bitcode)
     draft = headers.Header(
         package=manifest.package,
@@ -98,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
     build_id = _build_id(
         [
             manifest.raw,
-            methods,
+            captured,
             str(flags).encode(),
             platform.name.encode(),
             "\n".join(record.spec for record in draft.targets).encode(),
@@ -125,6 +126,17 @@ def _data_size(manifest: Manifest) -> int:
             f"capture's manifest: expected the size of the package's data, found {error}; run the "
             "serialize stage again"
         ) from error
+
+
+def _environments(manifest: Manifest) -> list[str]:
+    """The slots that the method table knows by their places. Raises PackageImageError."""
+    found = manifest.fields.get("environments")
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise PackageImageError(
+            f"capture's manifest: expected a list of environments, found {found!r}; run the "
+            "serialize stage again"
+        )
+    return found
 
 
 def _named(output: Path, suffix: str) -> Path:

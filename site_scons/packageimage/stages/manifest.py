@@ -10,7 +10,7 @@ from typing import Any
 
 from packageimage.model.errors import PackageImageError
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from ..model.flags import CacheFlags, parse_flags
 from ..model.platform import platform_named
 from ..recipe import PACKAGE_DATA_PLATFORM, PACKAGE_DATA_SUFFIX, WHOLE_PACKAGE
 
-MANIFEST_FORMAT = 2  # stages.manifest reads it
+MANIFEST_FORMAT = 3  # stages.manifest reads it
 EXIT_USER_ERROR = 2
 EXIT_PACKAGE_ERROR = 3
 EXIT_STORE_UNFIT = 4
@@ -219,6 +219,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
             "package": package,
             "flags": request["flags"],
             "partitions": [{"entries": sorted(part.entries)} for part in parts],
+            "environments": assemble.environments_of(collected.methods),
             "entry_owners": {
                 symbol: method.shown
                 for _, method in sorted(collected.methods.items(), reverse=True)
@@ -323,11 +324,12 @@ def _data_section(functions: Any, data: Any, methods: Any, parts: Any) -> list[A
     from ..model import package_data
 
     position = assemble.positions(parts)
+    environments = {slot: place for place, slot in enumerate(assemble.environments_of(methods))}
     modules = [
         (
             module.name, module.imports, module.absent, module.lazy,
             functions.frozen(module.name, methods), module.pickle, module.buffers,
-            *functions.table(module.name, methods, position.__getitem__),
+            *functions.table(module.name, methods, position.__getitem__, environments),
         )
         for module in data.modules
     ]  # fmt: skip
