@@ -6,18 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from packageimage.depot import (
-    candidates,
-    depot_for_new_images,
-    depot_path,
-    image_stem,
-    search_path,
-    user_cache_folder,
-)
+from packageimage.depot import search_path
+from packageimage.image_names import candidates, depot_for_new_images, depot_path, image_stem
 from packageimage.model.base_image import BaseImage
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags
 from packageimage.model.platform import PLATFORMS
+from packageimage.user_cache import user_cache_folder
 
 BASE = BaseImage("cpython-311", "0.68.1", "0.50.0", "22.1.0", "2.3.0")
 LINUX = PLATFORMS["linux-x86_64"]
@@ -160,7 +155,7 @@ def test_new_images_go_to_the_first_writable_depot(tmp_path: Path) -> None:
 _AS_OTHER = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from packageimage.depot import depot_for_new_images
+from packageimage.image_names import depot_for_new_images
 if os.getuid() == 0:
     import ctypes
     libc = ctypes.CDLL(None, use_errno=True)

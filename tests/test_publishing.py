@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from packageimage import publishing
-from packageimage.depot import candidates, image_stem
+from packageimage.image_names import candidates, image_stem
 from packageimage.model.base_image import BaseImage
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags

@@ -6,7 +6,6 @@ as none; one that can't be written is written another time.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import sys
@@ -14,7 +13,8 @@ from collections.abc import Mapping
 from importlib.util import source_hash
 from pathlib import Path
 
-_OWN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+OWN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""How such a file is opened: a pipe does not hold us up, a link leads nowhere."""
 
 
 def find_user_cache(environ: Mapping[str, str], sys_platform: str = sys.platform) -> Path | None:
@@ -77,8 +77,7 @@ def _digits(text: str, count: int) -> str:
 def read_own(file: str, largest: int) -> bytes | None:
     """The content of a file of at most so many bytes; None for one that may be somebody else's."""
     try:
-        # A pipe does not hold us up, a link leads nowhere.
-        descriptor = os.open(file, os.O_RDONLY | _OWN)
+        descriptor = os.open(file, os.O_RDONLY | OWN)
     except OSError:
         return None
     try:
@@ -92,45 +91,12 @@ def read_own(file: str, largest: int) -> bytes | None:
         os.close(descriptor)
 
 
-def replace_own(file: str, data: bytes, sync: bool = False) -> None:
-    """Replace a file as a whole, or leave it where that is not possible.
-
-    sync: have it on the disk before it has its name, so that no crash of the machine tears it.
-    """
-    folder = os.path.dirname(file)
-    with contextlib.suppress(OSError):
-        # Not in the home folder of somebody else, as sudo may have it: the owner could then not
-        # write there any more.
-        if not _is_users(os.stat(_there(folder))):
-            return
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        temporary = f"{file}.{os.urandom(8).hex()}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OWN, 0o600)
-        try:
-            with open(descriptor, "wb") as output:
-                output.write(data)
-                if sync:
-                    output.flush()
-                    os.fsync(output.fileno())
-            os.replace(temporary, file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-
-
-def _there(folder: str) -> str:
-    """The folder, or the nearest above it that there is."""
-    while not os.path.lexists(folder) and folder != os.path.dirname(folder):
-        folder = os.path.dirname(folder)
-    return folder
-
-
-def _is_users(found: os.stat_result) -> bool:
+def is_users(found: os.stat_result) -> bool:
+    """Whether this user owns a file or a folder."""
     # Windows tells no owner; there the cache is in a folder that is the user's alone.
     return sys.platform == "win32" or found.st_uid == os.geteuid()
 
 
 def _is_ours(found: os.stat_result) -> bool:
     """Whether a file belongs to this user and nobody else can write to it."""
-    return _is_users(found) and (sys.platform == "win32" or not found.st_mode & 0o022)
+    return is_users(found) and (sys.platform == "win32" or not found.st_mode & 0o022)

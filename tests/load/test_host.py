@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import packageimage
 import pytest
-from packageimage.load import host, installed, machine
+from packageimage.load import host, installed, machine, other_machines
 from packageimage.model import cpu_selection
 from packageimage.model.platform import host_platform
 
@@ -126,26 +127,30 @@ def test_a_damaged_memo_is_not_believed(cold, changes):
 LEAVES = [[0x306C4, 0x00020800, 1, 2, 0, 0x00020800, 3, 4], [0, 0x3A9, 0, 0, 0, 0x328, 0, 0]]
 
 
+def packed(rows):
+    return [struct.pack("<8I", *row) for row in rows]
+
+
 def leaves(row, at, value):
     changed = [list(words) for words in LEAVES]
     changed[row][at] = value
-    return changed
+    return packed(changed)
 
 
 def test_x86_64_is_known_by_all_that_cpuid_says():
-    known = machine.linux_x86_64(LEAVES, "cpu:type:x86,ven0000")
+    known = machine.linux_x86_64(packed(LEAVES), "cpu:type:x86,ven0000")
     for row in range(2):
         for at in range(8):
             if (row, at) != (0, 0):
                 other = leaves(row, at, LEAVES[row][at] ^ 1)
                 assert machine.linux_x86_64(other, "cpu:type:x86,ven0000") != known
-    assert machine.linux_x86_64(LEAVES, "cpu:type:x86,ven0002") != known
+    assert machine.linux_x86_64(packed(LEAVES), "cpu:type:x86,ven0002") != known
     assert machine.linux_x86_64(leaves(0, 0, 0xB00F21), "cpu:type:x86,ven0000") != known
 
 
 def test_x86_64_is_the_same_on_every_core():
     other = leaves(0, 1, 0x17020800)
-    assert machine.linux_x86_64(other, "") == machine.linux_x86_64(LEAVES, "")
+    assert machine.linux_x86_64(other, "") == machine.linux_x86_64(packed(LEAVES), "")
 
 
 @pytest.mark.parametrize("rows", [[], leaves(0, 0, 0)])
@@ -165,31 +170,31 @@ CORES = CORE.format(0, "0xd0c") + CORE.format(1, "0xd0c")
 
 
 def test_arm64_is_known_by_cores_and_hwcaps():
-    known = machine.linux_aarch64([7, 1], CORES)
+    known = other_machines.linux_aarch64([7, 1], CORES)
     assert known is not None
-    assert machine.linux_aarch64([7, 1], CORES.replace("50.00", "60.00")) == known
+    assert other_machines.linux_aarch64([7, 1], CORES.replace("50.00", "60.00")) == known
     others = [
-        machine.linux_aarch64([5, 1], CORES),  # emulated, with the host's cores in the file
-        machine.linux_aarch64([7, 1], CORES.replace("sve", "")),
-        machine.linux_aarch64([7, 1], CORES.replace("0x41", "0x48")),
-        machine.linux_aarch64([7, 1], CORE.format(0, "0xd0c") + CORE.format(1, "0xd05")),
-        machine.linux_aarch64([7, 1], CORE.format(0, "0xd05") + CORE.format(1, "0xd0c")),
+        other_machines.linux_aarch64([5, 1], CORES),  # emulated, with the host's cores in the file
+        other_machines.linux_aarch64([7, 1], CORES.replace("sve", "")),
+        other_machines.linux_aarch64([7, 1], CORES.replace("0x41", "0x48")),
+        other_machines.linux_aarch64([7, 1], CORE.format(0, "0xd0c") + CORE.format(1, "0xd05")),
+        other_machines.linux_aarch64([7, 1], CORE.format(0, "0xd05") + CORE.format(1, "0xd0c")),
     ]
     assert len({known, *others}) == 6
 
 
 @pytest.mark.parametrize("text", ["", "vendor_id\t: AuthenticAMD\nflags\t: sse2\nCPU MHz\t: 1\n"])
 def test_arm64_without_its_cores_is_not_known(text):
-    assert machine.linux_aarch64([7, 1], text) is None
+    assert other_machines.linux_aarch64([7, 1], text) is None
 
 
 def test_macos_is_known_by_sysctl():
     values = {"hw.cpufamily": b"\x01\0\0\0", "machdep.cpu.brand_string": b"Apple M1\0"}
-    known = machine.macos(values.get)
+    known = other_machines.macos(values.get)
     assert known is not None
-    for name in machine._SYSCTLS:
-        assert machine.macos({**values, name: b"other"}.get) != known
-    assert machine.macos({"machdep.cpu.brand_string": b"Apple M1\0"}.get) is None
+    for name in other_machines._SYSCTLS:
+        assert other_machines.macos({**values, name: b"other"}.get) != known
+    assert other_machines.macos({"machdep.cpu.brand_string": b"Apple M1\0"}.get) is None
 
 
 def test_windows_is_always_asked():

@@ -435,15 +435,15 @@ import gc
 import numpy as np
 import starting
 from starting import numbers, users
-from packageimage.load import image
+from packageimage.load import methods
 
 functions = [numbers.plain, numbers.scaled, numbers.holds, users.twice]
 print("tracked", [gc.is_tracked(one) for one in functions])
-before = len(image.answered())
+before = len(methods.answered())
 users.twice(1.0)
 numbers.plain(1.0)
 numbers.plain(2.0)
-print("noted", len(image.answered()) - before)
+print("noted", len(methods.answered()) - before)
 del starting.users.twice, functions
 gc.collect()
 print(numbers.plain(1), numbers.holds(1.0))

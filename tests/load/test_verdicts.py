@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from image_build import PACKAGES, build, run_plain, run_with_images
 from packageimage import use_log
 from packageimage.load import check, groups, machine, remembering, seen, verdicts
-from packageimage.load.image import Opening, opening_of
+from packageimage.load.image import Opening
 from packageimage.load.session import Session
 from packageimage.load.verdicts import Verdict
 from packageimage.model.flags import CacheFlags
@@ -64,7 +64,7 @@ class Place:
         if not fitting:
             return rejections[0]
         session.examination.remember("tiny", fitting[0], rejections, machine.time.time_ns())
-        return opening_of(fitting[0])
+        return fitting[0].opening
 
     def recalled(self) -> Opening | None:
         return Verdict(self.headers, self.environ).recall()

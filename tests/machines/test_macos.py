@@ -118,6 +118,7 @@ from machines.dylib import Dylib
 from machines import macos_names
 from types import SimpleNamespace
 from packageimage.load import image
+from packageimage.load.methods import bound_of
 
 dylib = Dylib(sys.argv[1])
 names, entries = json.loads(sys.argv[2]), json.loads(sys.argv[3])
@@ -126,7 +127,7 @@ table = SimpleNamespace(**dict(zip(image.TABLE_FIELDS, values, strict=True)))
 assert table.magic.to_bytes(8, "little") == b"PKGIMAGE" and table.n_slots == len(names)
 
 class Opened:
-    slot_names = names
+    bound_slots = tuple(bound_of(names))
     slots = (ctypes.c_void_p * len(names)).from_address(table.slots)
 
 missing = image.fill_slots(Opened, lambda name: macos_names.address_of(name, image.process_address))

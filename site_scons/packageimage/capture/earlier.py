@@ -13,7 +13,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..load.image import bound_of
+from ..load.methods import bound_of
 from .captured import CapturedMethod, Origin
 from .origins import Sources, is_fixed
 from .store import SourceParts, Stored
@@ -66,6 +66,10 @@ class EarlierCapture:
         self.globals_seen: dict[tuple[str, str, str], object] = {}
         self._rows: dict[str, dict[str, Any] | None] = {}
         self._engine: Any = None
+
+    def has(self, key: str) -> bool:
+        """Whether there is a method with that key."""
+        return key in self.methods
 
     def row(self, key: str) -> dict[str, Any] | None:
         """The row of a method whose sources are as they were, else None."""

@@ -9,8 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from ..depot import depot_path
 from ..flavors import lld_flavors
+from ..image_names import depot_path
 from ..model.errors import PackageImageError
 from ..model.platform import PLATFORMS, Platform, host_platform
 from ..model.record import Record

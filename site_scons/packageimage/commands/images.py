@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..depot import DEPOT_VARIABLE, HEADER_SUFFIX, depot_path
+from ..depot import DEPOT_VARIABLE, HEADER_SUFFIX
+from ..image_names import depot_path
 from ..load import check
 from ..model.errors import PackageImageError, one_line
 from ..model.flags import flags_from_environment

@@ -18,7 +18,9 @@ from ..model.flags import CacheFlags, flags_mismatch
 from ..model.header import Header, HeaderError, Include, Require, Sidecar, decode_sidecar
 from ..model.record import Record
 from ..model.rejection import Rejection, RejectionKind
+from .image import Opening
 from .loader import import_place
+from .methods import bound_of
 from .seen import READ_ALL, Seen
 from .trust import Guard, Refusal, owners_of
 
@@ -53,6 +55,16 @@ class Candidate(Record):
         target = header.targets[self.selection.index]
         features = len(target.features)
         return (self.exact, target.vector_bits, features, header.flags.opt_level)
+
+    @property
+    def opening(self) -> Opening:
+        """What opening it takes."""
+        header, chosen = self.sidecar.header, self.selection
+        return Opening(
+            str(self.path), header.package, len(header.slots), tuple(bound_of(header.slots)),
+            header.partitions, len(header.targets), chosen.index or 0,
+            "" if chosen.index is None else chosen.rows[chosen.index].spec, self.sidecar.encoded,
+        )  # fmt: skip
 
 
 RootFinder = Callable[[str], "Path | None"]

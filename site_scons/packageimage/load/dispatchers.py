@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import lazy
 from .argument_types import OMITTED, spec_of
-from .image import answered
 from .numba_extensions import (
     Extensions,
     OmittedArg,
@@ -503,6 +502,8 @@ def numba_is_imported() -> None:
         lazy.resolve_all()
         waiting = [(one, function_of(one)) for one in _functions]
         pairs = [(found, function) for found, function in waiting if function is not None]
+        from .methods import answered
+
         answered()  # notes what has been called
         _kept.extend(pairs)  # their compiled functions may be running
         # Who finds none left goes on, so they are there until all are Numba's.

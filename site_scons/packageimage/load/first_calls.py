@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .image import answer_sources, note_answer
+from .image import answer_sources
 
 if TYPE_CHECKING:
     from .dispatchers import Function
@@ -125,6 +125,8 @@ class FirstCalls:
         """Note what has been called since the last time."""
         if self._noted == len(self.started):
             return
+        from .methods import note_answer
+
         with self._lock:
             while self._noted < len(self.started):
                 number = self.started[self._noted]

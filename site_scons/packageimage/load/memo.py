@@ -1,4 +1,4 @@
-"""Small JSON files in the user's cache that spare a process what an earlier one has found out.
+"""Small files in the user's cache that spare a process what an earlier one has found out.
 
 As `user_cache` has it: one that is missing, damaged or not this user's own is as good as none. They
 are never in a depot, which loading leaves as it is.
@@ -6,10 +6,12 @@ are never in a depot, which loading leaves as it is.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 
 from ..model.json_text import loads
-from ..user_cache import cache_file, read_own, replace_own
+from ..user_cache import OWN, cache_file, is_users, read_own
 
 _LARGEST = 1 << 22  # bytes; the memo of 10,000 files has half of it
 
@@ -37,3 +39,37 @@ def write(file: str, fields: Mapping[str, object]) -> None:
     if len(data) <= _LARGEST:
         # No sync: what a crash of the machine tears is not JSON any more.
         replace_own(file, data)
+
+
+def replace_own(file: str, data: bytes, sync: bool = False) -> None:
+    """Replace a file as a whole, or leave it where that is not possible.
+
+    sync: have it on the disk before it has its name, so that no crash of the machine tears it.
+    """
+    folder = os.path.dirname(file)
+    with contextlib.suppress(OSError):
+        # Not in the home folder of somebody else, as sudo may have it: the owner could then not
+        # write there any more.
+        if not is_users(os.stat(_there(folder))):
+            return
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        temporary = f"{file}.{os.urandom(8).hex()}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OWN, 0o600)
+        try:
+            with open(descriptor, "wb") as output:
+                output.write(data)
+                if sync:
+                    output.flush()
+                    os.fsync(output.fileno())
+            os.replace(temporary, file)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+def _there(folder: str) -> str:
+    """The folder, or the nearest above it that there is."""
+    while not os.path.lexists(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder

@@ -222,7 +222,7 @@ class Attachments:
             self._images.append((image, late))
             self._starts.append(starts)
             if self._bridge is not None:
-                self._bridge.add(image, late)
+                self._bridge.add(image.methods, late)
             elif len(self._images) == 1:
                 self._install()
 
@@ -301,10 +301,12 @@ class Attachments:
         return entry_point
 
     def _note_started(self) -> None:
+        from .methods import note_answer
+
         with self._lock:
             while self._noted < len(self._started):
                 _, _, number, _, image, target = self._started[self._noted]
-                images.note_answer(image.key(number), target)
+                note_answer(image.methods.key(number), target)
                 self._noted += 1
 
     # -- all else ------------------------------------------------------------------------------
@@ -320,7 +322,7 @@ class Attachments:
                     self.watch_callbacks()
                     bridge = Bridge(self._report, self._bounds)
                     for image, late in self._images:
-                        bridge.add(image, late)
+                        bridge.add(image.methods, late)
                     self._hooks = {
                         (owner, name): make(self._originals[owner, name])
                         for owner, name, make in bridge.hooks()
@@ -389,7 +391,7 @@ class Attachments:
         """The compile result of a method that has answered (`WAITING`)."""
         if more:  # found here, by its number
             image, _ = more
-            return self.bridge.numbered_result(image, found, arguments, entry_point)
+            return self.bridge.numbered_result(image.methods, found, arguments, entry_point)
         return self.bridge.compile_result(found, arguments, entry_point)
 
 

@@ -55,7 +55,8 @@ from ..model.method_key import (
 from ..model.type_spec import names_class
 from . import logs, note
 from .argument_types import spec_of
-from .image import ARRAY, loads, note_answer
+from .image import ARRAY, loads
+from .methods import note_answer
 from .numba_attach import (
     KEY,
     Hook,
@@ -69,7 +70,7 @@ from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
 
 if TYPE_CHECKING:
     from ..model.base_image import BaseImage
-    from .image import Image
+    from .methods import Methods
     from .protocols import MethodSource
 
 
@@ -156,7 +157,7 @@ class Bridge:
     def _image_with(self, key: str) -> MethodSource | None:
         # Of two images with one method the one that was loaded first answers.
         for image in self._images:
-            if key in image.methods:
+            if image.has(key):
                 return image
         return None
 
@@ -292,7 +293,7 @@ class Bridge:
         )
 
     def numbered_result(
-        self, image: Image, number: int, arguments: tuple[Any, ...], entry_point: Any
+        self, image: Methods, number: int, arguments: tuple[Any, ...], entry_point: Any
     ) -> Any:
         """The compile result of a method that has answered by its number (`numba_attach`)."""
         row = image.row(image.key(number))

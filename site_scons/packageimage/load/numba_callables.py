@@ -21,7 +21,8 @@ from ..model.type_spec import Spec
 from . import jitclasses
 from .callables import PART, forget_part
 from .dispatchers import CannotInstall
-from .image import loads, note_answer
+from .image import loads
+from .methods import note_answer
 from .numba_library import ImageLibrary
 from .numba_types import type_of
 

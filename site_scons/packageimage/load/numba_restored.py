@@ -8,7 +8,8 @@ from typing import Any
 from numba.core import serialize, typing
 from numba.core.registry import CPUDispatcher
 
-from .image import answered, loads, note_answer
+from .image import loads
+from .methods import answered, note_answer
 from .numba_attach import KEY
 from .numba_types import types_of
 

@@ -44,10 +44,10 @@ class Package(Protocol):
 
 
 class MethodSource(Protocol):
-    """What the bridge answers from: `load.image.Image`, or a capture that is being renewed.
+    """What the bridge answers from: `load.methods.Methods`, or a capture that is being renewed.
 
     group: of methods that share a code library; all other indices are the source's own, and stand
-    in its rows. See `Image` for the rest.
+    in its rows. See `Methods` for the rest.
     """
 
     package: str
@@ -56,8 +56,7 @@ class MethodSource(Protocol):
 
     @property
     def slot_index(self) -> Mapping[str, int]: ...
-    @property
-    def methods(self) -> Mapping[str, Any]: ...
+    def has(self, key: str) -> bool: ...
     def row(self, key: str) -> dict[str, Any] | None: ...
     def group(self, row: dict[str, Any]) -> Any: ...
     def bitcode(self, group: Any) -> list[bytes]: ...

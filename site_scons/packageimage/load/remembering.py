@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..depot import header_of
 from ..model.header import encode_sidecar
-from ..user_cache import replace_own
 from . import check, verdicts
-from .image import opening_of
 from .installed import version_in
 from .loader import import_place, version_file
-from .machine import file_identity, is_old_enough
+from .machine import file_identity
+from .memo import replace_own
+from .seen import is_old_enough
 
 if TYPE_CHECKING:
     from ..model.rejection import Rejection
@@ -50,7 +50,7 @@ def remember(
         return  # something has gone meanwhile
     if found is not None:
         rows = [{**each.as_dict(), "kind": each.kind.value} for each in rejections]
-        data = marshal.dumps((whole, found, opening_of(candidate).row, rows))
+        data = marshal.dumps((whole, found, candidate.opening.row, rows))
         replace_own(verdict.file, source_hash(data) + data, sync=True)
 
 

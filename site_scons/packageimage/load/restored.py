@@ -27,7 +27,7 @@ from ..model.package_data import (
 from . import dispatchers, lazy, note
 from .dispatchers import FIRST_START, START, CannotInstall, Function, NeedsNumba
 from .first_calls import FirstCalls
-from .image import ARRAY, NO_SLOT, THREADS, Image, ImageError, fill_slots, loads, note_answer
+from .image import ARRAY, NO_SLOT, THREADS, Image, ImageError, fill_slots, loads
 from .numba_extensions import Extensions, Unavailable, loaded, numba_is_there
 from .objects import rebuild
 
@@ -378,6 +378,8 @@ class RestoredPackage:
         """
         address = self._run_ready(row, key, target, native)
         self._answered += 1
+        from .methods import note_answer
+
         note_answer(key, target)
         return address
 
@@ -388,7 +390,7 @@ class RestoredPackage:
             try:
                 self._check_frozen(frozen, dispatchers.function_of(target))
             except CannotInstall:
-                if not self.image.was_frozen(key, target):
+                if not self.image.methods.was_frozen(key, target):
                     raise
         if threads:
             self.start_threads(native)
@@ -415,7 +417,7 @@ class RestoredPackage:
         else:
             environment = native.functions.Environment(namespace)
             environment.consts.extend(loads(constants))
-        index = self.image.slot_index.get(slot)
+        index = self.image.methods.slot_index.get(slot)
         with self._lock:
             # Another thread may have been quicker; code and wrapper must see the same one. Known
             # comes after filled: who sees that it is known goes on to run the code.
@@ -425,7 +427,7 @@ class RestoredPackage:
                 self._environments[slot] = environment
 
     def _fill_reference(self, slot: str) -> None:
-        index = self.image.slot_index.get(slot)
+        index = self.image.methods.slot_index.get(slot)
         if index is None:
             return
         prefix, module, attribute, *shape = slot.split(":")
@@ -459,7 +461,7 @@ class RestoredPackage:
         except Unavailable:
             raise NeedsNumba from None
         for name, address in addresses.items():
-            index = self.image.slot_index.get(name)
+            index = self.image.methods.slot_index.get(name)
             if index is not None:
                 self.image.slots[index] = address
         self._threads = True

@@ -133,12 +133,10 @@ class Session:
         rejections: list[Rejection] = []
         with garbage_collection_paused():
             if not self._load_remembered(package, rejections):
-                from .image import opening_of
-
                 since = time.time_ns()
                 fitting = self.examination.fitting(package, rejections)
                 for candidate in fitting:
-                    opening = opening_of(candidate)
+                    opening = candidate.opening
                     rejection = self._open(package, opening)
                     if rejection is None:
                         self._is_used(package, opening)

@@ -17,7 +17,6 @@ from ..model.type_spec import NUMBERS
 from . import callables, dispatchers
 from .argument_types import spec_of, spec_of_dtype
 from .callables import PART, Part, dir_of, getattr_of, part_of, reduce_of
-from .image import answered
 from .numba_extensions import Extensions
 
 Items = tuple[str, ...]
@@ -163,6 +162,8 @@ class DUFuncPart(_UniversalPart):
     def catch_up(self, found: Any) -> None:
         """Add the loops that compiling JIT code would have added, in the order in which methods
         were given that call this function."""
+        from .methods import answered
+
         given = answered()
         if len(given) == self._seen:
             return

@@ -44,8 +44,9 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The sources that decide whether an image fits, and how it is opened.
 _RULES = (
     "load/check.py", "load/examination.py", "load/groups.py", "load/host.py", "load/image.py",
-    "load/installed.py", "load/loader.py", "load/machine.py", "load/remembering.py",
-    "load/seen.py", "load/session.py", "load/trust.py", "load/verdicts.py",
+    "load/installed.py", "load/loader.py", "load/machine.py", "load/methods.py",
+    "load/other_machines.py", "load/remembering.py", "load/seen.py", "load/session.py",
+    "load/trust.py", "load/verdicts.py",
     "model/base_image.py", "model/cpu_selection.py", "model/flags.py", "model/header.py",
     "model/platform.py",
     "model/cpu_tables/__init__.py", "model/cpu_tables/aarch64.py",

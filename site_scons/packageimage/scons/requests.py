@@ -9,6 +9,7 @@ from typing import Any
 from SCons.Util import flatten, is_Dict, is_List, is_Tuple
 
 from packageimage import depot as depots
+from packageimage import image_names
 from packageimage.model.base_image import BaseImage
 from packageimage.model.cpu_targets import (
     CPUTarget,
@@ -111,9 +112,11 @@ def published_files(
     if request.depot:
         folder = env.fs.Dir(request.depot).abspath
     else:
-        folder = str(depots.depot_for_new_images(os.environ))
+        folder = str(image_names.depot_for_new_images(os.environ))
     platform, targets = configuration.platform, canonical_text(configuration.targets)
-    stem = depots.image_stem(base, request.package.name, platform, configuration.flags, targets)
+    stem = image_names.image_stem(
+        base, request.package.name, platform, configuration.flags, targets
+    )
     suffixes = (platform.image_suffix, depots.HEADER_SUFFIX)
     return [os.path.join(folder, f"{stem}{suffix}") for suffix in suffixes]
 
