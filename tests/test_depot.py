@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from packageimage.depot import search_path
+from packageimage.depot import search_path, user_cache_folder
 from packageimage.image_names import candidates, depot_for_new_images, depot_path, image_stem
 from packageimage.model.base_image import BaseImage
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags
 from packageimage.model.platform import PLATFORMS
-from packageimage.user_cache import user_cache_folder
 
 BASE = BaseImage("cpython-311", "0.68.1", "0.50.0", "22.1.0", "2.3.0")
 LINUX = PLATFORMS["linux-x86_64"]

@@ -23,7 +23,6 @@ _SOURCES = {
     "serialize": (
         "capture",
         "codegen/data_object.py",
-        "load/function_shape.py",
         "load/numba_attach.py",
         "load/numba_bridge.py",
         "load/numba_library.py",

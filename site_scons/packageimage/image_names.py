@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from packageimage.depot import HEADER_SUFFIX, search_path
+from packageimage.depot import HEADER_SUFFIX, search_path, user_cache_folder
 from packageimage.model.base_image import BaseImage
 from packageimage.model.digest import sha256
 from packageimage.model.errors import PackageImageError
 from packageimage.model.flags import CacheFlags
 from packageimage.model.platform import Platform
-from packageimage.user_cache import user_cache_folder
 
 _ID_DIGITS = 16
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from packageimage.depot import user_cache_folder
 from packageimage.model.errors import PackageImageError
-from packageimage.user_cache import user_cache_folder
 
 # A file may change twice within one tick of its file system's clock: what is younger than this
 # cannot be told from what it was when the answer was given.

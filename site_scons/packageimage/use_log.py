@@ -19,7 +19,7 @@ import os
 import time
 from collections.abc import Mapping
 
-from .user_cache import cache_file
+from .depot import cache_file
 
 _FOLDER = "uses"
 _PRECISION = 1800.0  # seconds

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from packageimage.cli import main
 from packageimage.commands import gc
+from packageimage.depot import user_cache_folder
 from packageimage.model.errors import PackageImageError
-from packageimage.user_cache import user_cache_folder
 
 DAY = 86_400
 LIBRARY = Path(gc.__file__).parents[2]

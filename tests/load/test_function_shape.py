@@ -14,8 +14,9 @@ from image_build import environment
 from numba import njit
 from numba import types as numba_types
 from numba.core import compiler
-from packageimage.load import function_shape
-from packageimage.load.function_shape import global_shape, is_plain, shape_of
+from packageimage.capture.numba_starts import is_plain
+from packageimage.load import numba_attach
+from packageimage.load.numba_attach import global_shape, shape_of
 from packageimage.model.method_key import dispatcher_text, global_text
 
 NAME = "shaped_module"
@@ -235,4 +236,4 @@ def test_shapes_are_the_same_in_every_process(tmp_path):
 
 
 def test_the_key_of_the_hash_fits_a_c_long_of_windows():
-    assert 0 <= function_shape._HASH_KEY < 1 << 31
+    assert 0 <= numba_attach._HASH_KEY < 1 << 31

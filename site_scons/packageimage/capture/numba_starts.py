@@ -12,7 +12,7 @@ from typing import Any
 
 from numba.core.registry import CPUDispatcher
 
-from ..load.function_shape import global_shape, is_plain, shape_of
+from ..load.numba_attach import PLAIN, are_of, global_shape, shape_of
 from ..model.method_key import (
     Unkeyable,
     dispatcher_options,
@@ -62,6 +62,22 @@ def _is_plain(method: CapturedMethod) -> bool:
         and not row["init"]
         and not row["objectmode"]
         and "cpython" in method.roles
+    )
+
+
+def is_plain(dispatcher: Any) -> bool:
+    """Whether `shape_of` tells one of Numba's dispatchers from all others.
+
+    Asked at build alone: one that is not plain has another shape than all that are.
+    """
+    function = dispatcher.py_func
+    return (
+        function.__closure__ is None
+        and function.__kwdefaults__ is None
+        and not dispatcher.locals
+        and are_of(PLAIN, function.__code__.co_consts)
+        and are_of(PLAIN, function.__defaults__ or ())
+        and are_of(PLAIN, dispatcher.targetoptions.values())
     )
 
 

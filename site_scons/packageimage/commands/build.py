@@ -21,6 +21,7 @@ from typing import IO
 
 import packageimage
 from packageimage.commands.output import add_json, document
+from packageimage.depot import user_cache_folder
 from packageimage.locks import held
 from packageimage.model.cpu_targets import help_text
 from packageimage.model.errors import PackageImageError, one_line
@@ -28,7 +29,6 @@ from packageimage.model.flags import flags_from_environment
 from packageimage.model.platform import Platform, host_platform, platforms_named
 from packageimage.recipe import WHOLE_PACKAGE
 from packageimage.status_line import StatusLine
-from packageimage.user_cache import user_cache_folder
 
 # What the build says for this command alone, each at the start of a line.
 EXIT_CODES = {1: "a stage failed for no mistake of the user's"}

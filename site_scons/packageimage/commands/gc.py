@@ -20,8 +20,8 @@ from typing import Any
 
 from ..collecting import IN_USE, PUBLISHED_NOW, USED_NOW, Budgets, Collected, Stored, collect
 from ..collecting_cache import CollectedCache, collect_cache
+from ..depot import user_cache_folder
 from ..model.errors import PackageImageError, one_line
-from ..user_cache import user_cache_folder
 from .images import depots_named
 from .output import add_json, document, size_text
 

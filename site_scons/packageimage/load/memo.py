@@ -1,6 +1,6 @@
 """Small files in the user's cache that spare a process what an earlier one has found out.
 
-As `user_cache` has it: one that is missing, damaged or not this user's own is as good as none. They
+As `depot` has it: one that is missing, damaged or not this user's own is as good as none. They
 are never in a depot, which loading leaves as it is.
 """
 
@@ -10,14 +10,14 @@ import contextlib
 import os
 from collections.abc import Mapping
 
+from ..depot import OWN, cache_file, is_users, read_own
 from ..model.json_text import loads
-from ..user_cache import OWN, cache_file, is_users, read_own
 
 _LARGEST = 1 << 22  # bytes; the memo of 10,000 files has half of it
 
 
 def file_for(kind: str, key: str, environ: Mapping[str, str], spread: str = "") -> str | None:
-    """As `user_cache.cache_file`."""
+    """As `depot.cache_file`."""
     return cache_file(kind, key, environ, ".json", spread)
 
 

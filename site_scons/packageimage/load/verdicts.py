@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import source_hash
 from typing import TYPE_CHECKING, Any
 
-from ..user_cache import cache_file, read_own
+from ..depot import cache_file, read_own
 from . import machine
 from .loader import import_place, version_file
 from .machine import file_identity
