@@ -90,7 +90,7 @@ def place(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place
         shutil.copytree(built / name, tmp_path / name)
     # A minute later: what was copied is old enough to be remembered.
     now = time.time_ns
-    monkeypatch.setattr(machine.time, "time_ns", lambda: now() + 60 * SECOND)
+    monkeypatch.setattr(seen.time, "time_ns", lambda: now() + 60 * SECOND)
     monkeypatch.setattr(
         seen.Seen.__init__, "__defaults__", (None, "", "", lambda: now() + 60 * SECOND)
     )

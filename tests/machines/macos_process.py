@@ -7,7 +7,6 @@ platform's name and the addresses of C functions is the real one, and so is Numb
 from __future__ import annotations
 
 import os
-import types
 from pathlib import Path
 
 from . import macos_names
@@ -16,8 +15,6 @@ from .dylib import Dylib
 
 def pretend() -> None:
     """Make `packageimage.enable()` accept images of the macOS of this CPU."""
-    import ctypes
-
     from packageimage.load import image, numba_attach, verdicts
     from packageimage.model import platform as platforms
 
@@ -27,7 +24,12 @@ def pretend() -> None:
     # What is remembered of one system must not meet the other, which has the same kernel here.
     verdicts._KIND = "verdicts-of-macos"
 
-    image._table_in = lambda library: library.address("pkgimage")
-    image.ctypes = types.SimpleNamespace(**vars(ctypes) | {"CDLL": lambda path: Dylib(Path(path))})
+    opened = []  # stay open
+
+    def table_in(path):
+        opened.append(Dylib(Path(path)))
+        return opened[-1].address("pkgimage")
+
+    image._table_in = table_in
     linux = numba_attach.address_of
     numba_attach.address_of = lambda name: macos_names.address_of(name, linux)

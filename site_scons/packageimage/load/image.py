@@ -129,7 +129,7 @@ class Opening:
 class Image:
     """An image in this process. Never closed: native code may be on any stack."""
 
-    def __init__(self, opening: Opening, is_right: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, opening: Opening, is_right: Callable[[], bool] | None = None) -> None:
         """Open a library. Raises ImageError or OSError; nothing has run then.
 
         is_right: whether what was opened is what should be.
@@ -138,8 +138,7 @@ class Image:
         self.package = opening.package
         self.bound_slots = opening.bound
         self.target = opening.target
-        self.library = ctypes.CDLL(opening.path)
-        address = _table_in(self.library)
+        address = _table_in(opening.path)
         magic, version = _FORMAT.unpack(ctypes.string_at(address, _FORMAT.size))
         if (magic, version) != (_MAGIC, _VERSION):
             raise ImageError(f"its table has format {version}, expected {_VERSION}")
@@ -174,7 +173,7 @@ class Image:
             self.lengths = _LENGTHS.unpack_from(self.table)
         except (struct.error, TypeError):
             raise ImageError("its method table is cut off") from None
-        if not is_right():
+        if is_right is not None and not is_right():
             raise ImageError("another library has taken its place")
         opened.append(self)
 
@@ -304,10 +303,20 @@ def _exports() -> Callable[[str], int | None]:
     return exported
 
 
-def _table_in(library: ctypes.CDLL) -> int:
-    """Where the exported table lies. Raises ImageError."""
+def _table_in(path: str) -> int:
+    """Open a library; where its exported table lies. Raises ImageError and OSError."""
     try:
-        return ctypes.addressof(ctypes.c_char.in_dll(library, "pkgimage"))
+        if sys.platform == "win32":
+            library = ctypes.CDLL(path)
+            return ctypes.addressof(ctypes.c_char.in_dll(library, "pkgimage"))
+        import _ctypes
+
+        # As ctypes.CDLL opens it, which makes a class for its functions besides.
+        handle = _ctypes.dlopen(path, ctypes.DEFAULT_MODE)
+        try:
+            return int(_ctypes.dlsym(handle, "pkgimage"))
+        except OSError:
+            raise ValueError from None
     except ValueError:
         raise ImageError("it exports no symbol 'pkgimage'") from None
 
@@ -325,9 +334,9 @@ class _Unpickler(Unpickler):
         found: Any = sys.modules.get(module) or importlib.import_module(module)
         for part in qualname.split("."):
             found = getattr(found, part)
-        return {"py_func": lambda: found.py_func, "jitclass": lambda: found.class_type}.get(
-            kind, lambda: found
-        )()
+        if kind == "py_func":
+            return found.py_func
+        return found.class_type if kind == "jitclass" else found
 
 
 def loads(data: bytes) -> Any:

@@ -1,5 +1,4 @@
-"""How modules that an image may restore are found, how Numba's import is noticed, and where imports
-find packages."""
+"""How modules that an image may restore are found, and where imports find packages."""
 
 from __future__ import annotations
 
@@ -111,12 +110,14 @@ def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
         found = ModuleSpec(name, ImageLoader(name, beside, session), origin=beside)
         found.has_location = True
         return found
-    spec = _found_by_others(name, path, session)
+    spec = found_by_others(name, path, session)
     if spec is None or spec.loader is None:
         return spec
     if type(spec.loader) is SourceFileLoader:
         spec.loader = ImageLoader(name, spec.loader.path, session)
         return spec
+    from .running import around_run
+
     around_run(spec, before=lambda: session.restored_package(name))
     return spec
 
@@ -162,50 +163,7 @@ _OF_NO_FILES = (BuiltinImporter, FrozenImporter)  # whose modules are in no pack
 _OF_EXTENSIONS = tuple(EXTENSION_SUFFIXES)
 
 
-def spec_of_numba(session: Restoring) -> ModuleSpec | None:
-    """Numba's spec, by which restored packages learn that its package has run."""
-    return spec_before("numba", None, session, _numba_has_run)
-
-
-def spec_before(
-    name: str, path: Any, session: Restoring, after: Callable[[], object]
-) -> ModuleSpec | None:
-    """The spec of a module that others find, of which something wants to know that it has run."""
-    spec = _found_by_others(name, path, session)
-    if spec is not None:
-        around_run(spec, after=after)
-    return spec
-
-
-def _numba_has_run() -> None:
-    dispatchers = sys.modules.get(f"{__package__}.dispatchers")
-    if dispatchers is not None:  # else nothing waits for it
-        dispatchers.numba_is_imported()
-
-
-def _nothing() -> None:
-    """What is done where nothing is to be done."""
-
-
-def around_run(
-    spec: ModuleSpec,
-    before: Callable[[], object] = _nothing,
-    after: Callable[[], object] = _nothing,
-) -> None:
-    """Have something done when a module runs, before it and when it has come to its end."""
-    run = getattr(spec.loader, "exec_module", None)
-    if run is None:
-        return
-
-    def run_module(module: ModuleType) -> None:
-        before()
-        run(module)
-        after()
-
-    spec.loader.exec_module = run_module  # type: ignore[union-attr, method-assign]
-
-
-def _found_by_others(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
+def found_by_others(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
     """What importlib would find without `session`: editable installs have finders of their own."""
     own: Any = session
     for finder in list(sys.meta_path):

@@ -31,17 +31,23 @@ def boot_id(sys_platform: str = sys.platform) -> str:
     return ""
 
 
-def cpu_identity(arch: str, sys_platform: str = sys.platform) -> str | None:
+def cpu_identity(
+    arch: str, sys_platform: str = sys.platform, *, same_run: bool = False
+) -> str | None:
     """A text that is the same only where LLVM says the same of the CPU. None: ask LLVM.
 
-    arch: as `Platform.arch` has it. The text says what *this process* sees of the CPU: under
-    qemu-user, valgrind or Intel's SDE that is not the CPU of /proc/cpuinfo, and after a virtual
-    machine has moved, not that of the last process. So it needs no boot id. A process that is
-    moved to another CPU while it runs breaks in any case: glibc and NumPy have chosen their code
-    for the first one.
+    arch: as `Platform.arch` has it. same_run: among processes of one run of the machine, for which
+    what only the machine says of its CPU is the same.
+
+    The text says what *this process* sees of the CPU: under qemu-user, valgrind or Intel's SDE that
+    is not the CPU of /proc/cpuinfo, and after a virtual machine has moved, not that of the last
+    process. So it needs no boot id. A process that is moved to another CPU while it runs breaks in
+    any case: glibc and NumPy have chosen their code for the first one.
     """
     if sys_platform == "linux" and arch == "x86_64":
-        return linux_x86_64(_glibc_leaves(), _read("/sys/devices/system/cpu/modalias", 1 << 14))
+        # What the kernel has found when it began: the same for all of this run.
+        modalias = "" if same_run else _read("/sys/devices/system/cpu/modalias", 1 << 14)
+        return linux_x86_64(_glibc_leaves(), modalias)
     if sys_platform == "linux" and arch == "aarch64":
         from .other_machines import hwcaps, linux_aarch64
 

@@ -470,7 +470,7 @@ class Bridge:
             if Overloads.has(target, arguments, codes):
                 return None
             try:
-                if self._on_answer is None and Overloads.can_wait(target):
+                if self._on_answer is None and _can_wait(target):
                     entry_point = self._entry_point(found)
                     waiting = codes, arguments, found, entry_point
                     Overloads.add(target, waiting, found.row["objectmode"])
@@ -704,6 +704,12 @@ def _function_address(value: Any) -> int:
     if not address:
         raise CannotAttach(f"expected a C function, found {type(value).__name__}")
     return int(address)
+
+
+def _can_wait(target: Any) -> bool:
+    """Whether nobody else wants to hear of each new overload."""
+    add = type(target).add_overload
+    return type(target) is CPUDispatcher and add.__module__ == dispatcher.__name__
 
 
 def _has_failed(target: Any, arguments: tuple[Any, ...], declared: Any) -> bool:

@@ -56,13 +56,13 @@ def remember(
 
 def _found(
     headers: tuple[str, ...], candidate: Candidate, guard: Guard, seen: Seen, since: int
-) -> tuple[tuple[Any, ...], ...] | None:
+) -> tuple[Any, ...] | None:
     """What the verdict on this image came from besides, None where that is not plain.
 
     Preferences with their values; files with their identities, the library first;
     packages with the places of their imports and the real paths of these; versions; the
-    image's folder with its real path; places with owner, group and mode. Raises OSError and
-    ValueError.
+    image's folder with its real path, None where links lead there no other way; places with owner,
+    group and mode. Raises OSError and ValueError.
     """
     sidecar = candidate.sidecar
     header = sidecar.header
@@ -110,7 +110,10 @@ def _found(
     files[:0] = known
     folder = os.path.dirname(own)
     found = [(name, place, os.path.realpath(place or "")) for name, place in roots.items()]
+    real = os.path.realpath(folder)
+    # Where both are one, all folders above are among the places, as far as the user's own home,
+    # whose real path the verdict has: a link in place of one would be seen there.
     return (
         header.preferences, tuple(files), tuple(found), tuple(versions),
-        (folder, os.path.realpath(folder)), walked,
+        None if real == folder else (folder, real), walked,
     )  # fmt: skip

@@ -95,9 +95,13 @@ class Session:
         if fullname in self._restored:
             return loader.spec_of(fullname, path, self)
         if fullname == "numba":
-            return loader.spec_of_numba(self)
+            from .running import spec_of_numba
+
+            return spec_of_numba(self)
         if self._attachments is not None and fullname == self._attachments.callbacks:
-            return loader.spec_before(fullname, path, self, self._attachments.watch_callbacks)
+            from .running import spec_before
+
+            return spec_before(fullname, path, self, self._attachments.watch_callbacks)
         return None
 
     def restored_package(self, name: str) -> Any:
@@ -200,7 +204,7 @@ class Session:
         return self.examination.examine(package)
 
     def _open(
-        self, package: str, opening: Opening, is_right: Callable[[], bool] = lambda: True
+        self, package: str, opening: Opening, is_right: Callable[[], bool] | None = None
     ) -> Rejection | None:
         """Open an image and use it. `is_right`: whether it was the right one that was opened."""
         from .image import Image, ImageError, UnboundSlot

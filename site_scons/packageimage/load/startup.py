@@ -29,7 +29,7 @@ class Watcher:
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname)
         if spec is not None:
-            from .loader import around_run
+            from .running import around_run
 
             around_run(spec, after=enable_or_say_why)
         return spec

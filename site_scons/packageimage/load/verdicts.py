@@ -147,10 +147,10 @@ class Verdict:
             for name, value in self._environ.items()
             if name.startswith(_SETTINGS) and name not in _HARMLESS
         ]
-        arch = os.uname().machine
-        cpu = machine.cpu_identity("aarch64" if arch == "arm64" else arch)
+        arch, run = os.uname().machine, machine.boot_id()
+        cpu = machine.cpu_identity("aarch64" if arch == "arm64" else arch, same_run=bool(run))
         return (
-            _FORMAT, self.headers, sys.version, sys.platform, arch, cpu, machine.boot_id(),
+            _FORMAT, self.headers, sys.version, sys.platform, arch, cpu, run,
             os.geteuid(), machine.home(), tuple(sorted(settings)), own_rules,
         )  # fmt: skip
 
@@ -160,7 +160,7 @@ class Verdict:
         files: tuple[tuple[Any, ...], ...],
         roots: tuple[tuple[str, str, str], ...],
         versions: tuple[tuple[str, str, str], ...],
-        folder: tuple[str, str],
+        folder: tuple[str, str] | None,
         places: tuple[tuple[Any, ...], ...],
     ) -> bool:
         """See `_found`."""
@@ -170,7 +170,7 @@ class Verdict:
             and all(import_place(package) == place for package, place, _ in roots)
             and all(os.path.realpath(place) == real for _, place, real in roots)
             and all(_is_version(*row) for row in versions)
-            and os.path.realpath(folder[0]) == folder[1]
+            and (folder is None or os.path.realpath(folder[0]) == folder[1])
             and all(_place(path) == place for path, *place in places)
             and all(map(_is_private, places))
         )
