@@ -158,6 +158,18 @@ def test_x86_64_without_cpuid_is_not_known(rows):
     assert machine.linux_x86_64(rows, "cpu:type:x86,ven0000") is None
 
 
+def test_x86_64_of_one_run_of_the_machine(monkeypatch):
+    """What the kernel says of the CPU is asked only where no run of the machine is known."""
+    read = []
+    monkeypatch.setattr(machine, "_glibc_leaves", lambda: packed(LEAVES))
+    monkeypatch.setattr(machine, "_read", lambda path, size: read.append(path) or "ven0000")
+    known = machine.cpu_identity("x86_64", "linux", same_run=True)
+    assert read == []
+    assert known == machine.linux_x86_64(packed(LEAVES), "")
+    assert machine.cpu_identity("x86_64", "linux") == f"{known}ven0000"
+    assert read == ["/sys/devices/system/cpu/modalias"]
+
+
 CORE = """\
 processor\t: {}
 BogoMIPS\t: 50.00

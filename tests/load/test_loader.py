@@ -128,14 +128,14 @@ def looked_up(monkeypatch, name):
     """(spec of `loader`, importlib's spec, whether its finders were asked for the first)."""
     path = sys.modules["plainly"].__path__
     asked = []
-    found_by_others = loader._found_by_others
+    found_by_others = loader.found_by_others
 
     def note(*arguments):
         asked.append(arguments)
         return found_by_others(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(loader, "_found_by_others", note)
+        patched.setattr(loader, "found_by_others", note)
         session = Restores()
         patched.setattr(sys, "meta_path", [session, *sys.meta_path])
         found = session.find_spec(f"plainly.{name}", path)

@@ -63,7 +63,7 @@ class Place:
         fitting = session.examination.fitting("tiny", rejections)
         if not fitting:
             return rejections[0]
-        session.examination.remember("tiny", fitting[0], rejections, machine.time.time_ns())
+        session.examination.remember("tiny", fitting[0], rejections, seen.time.time_ns())
         return fitting[0].opening
 
     def recalled(self) -> Opening | None:
@@ -163,9 +163,12 @@ CHANGES: dict[str, Callable[[Place], object]] = {
     "keys": lambda p: p.environ.update(PKGIMAGE_TRUSTED_KEYS="A" * 43 + "="),
     "another Numba": lambda p: p.patch.setattr(numba, "__version__", "0.99.0"),
     "no Numba": lambda p: p.patch.setitem(sys.modules, "numba", None),
-    "another CPU": lambda p: p.patch.setattr(machine, "cpu_identity", lambda arch: "another"),
+    "no run of the machine": lambda p: p.patch.setattr(machine, "boot_id", lambda: ""),
+    "another CPU": lambda p: p.patch.setattr(
+        machine, "cpu_identity", lambda arch, same_run: "another"
+    ),
     "a CPU that LLVM has to tell": lambda p: p.patch.setattr(
-        machine, "cpu_identity", lambda arch: None
+        machine, "cpu_identity", lambda arch, same_run: None
     ),
     "a start of the machine": lambda p: p.patch.setattr(machine, "boot_id", lambda: "another"),
     "another machine": lambda p: p.patch.setattr(machine, "name", lambda: "another"),
@@ -270,7 +273,7 @@ def test_a_depot_by_a_relative_path(place):
     place.patch.chdir(place.folder)
     session = Session(place.environ, [Path("depot")])
     (found,) = session.examine("tiny")
-    session.examination.remember("tiny", found, [], machine.time.time_ns())
+    session.examination.remember("tiny", found, [], seen.time.time_ns())
     elsewhere = place.folder / "elsewhere"
     shutil.copytree(place.depot, elsewhere / "depot")
     flip(elsewhere / place.image.relative_to(place.folder))
@@ -322,13 +325,13 @@ def test_any_bit(place):
 
 NOT_PLAIN: dict[str, Callable[[Place], object]] = {
     "files that are young": lambda p: p.patch.setattr(
-        machine.time, "time_ns", lambda: p.header.stat().st_ctime_ns
+        seen.time, "time_ns", lambda: p.header.stat().st_ctime_ns
     ),
     "trust in a folder": lambda p: p.environ.update(PKGIMAGE_TRUST=str(p.folder)),
     "trust in anyone": lambda p: p.environ.update(PKGIMAGE_TRUST="anyone"),
     "no memory": lambda p: p.environ.update(PKGIMAGE_VERIFY="always"),
     "a CPU that LLVM has to tell": lambda p: p.patch.setattr(
-        machine, "cpu_identity", lambda arch: None
+        machine, "cpu_identity", lambda arch, same_run: None
     ),
     "a version that is not in its file": lambda p: p.patch.setattr(
         remembering, "version_in", lambda package, path: None
