@@ -195,11 +195,13 @@ class Image:
         ImageError."""
         data, (first, second, third) = self.table, self.lengths
         at = _LENGTHS.size + first
-        index = marshal.loads(data[_LENGTHS.size : at])
-        if index.get("format") != METHODS_FORMAT:
-            raise ImageError(
-                f"its method table has format {index.get('format')}, expected {METHODS_FORMAT}"
-            )
+        try:
+            index = marshal.loads(data[_LENGTHS.size : at])
+            found = index["format"]
+        except (EOFError, KeyError, TypeError, ValueError):
+            raise ImageError("its method table is damaged") from None
+        if found != METHODS_FORMAT:
+            raise ImageError(f"its method table has format {found}, expected {METHODS_FORMAT}")
         at += second
         return index["functions"], index["specs"], data[at : at + third]
 
