@@ -97,6 +97,18 @@ SOURCES = {
         @njit
         def only_others(x):
             return plain(x) * 2
+
+        def closing(held):
+            @njit
+            def closed(x):
+                return held(x) * 2
+            return closed
+
+        @njit
+        def held(x):
+            return x * 5
+
+        closed = closing(held)
         """,
 }
 # Each of other types than those of the same function before it.
@@ -113,7 +125,9 @@ CALLS = (
     "numbers.first('text')", "numbers.first(b'ab')", "numbers.subtract(1, 2)",
     "users.twice(2.0)", "users.twice(2)", "users.through_module(2.0)",
     "users.through_module(2)", "users.by_keyword(1, 2)", "users.only_others(1.5)",
+    "users.only_others(2)",
 )  # fmt: skip
+CLOSED = ("users.closed(2)", "users.closed(2.0)")  # which are not plain
 HEAD = (
     SHOW
     + """
@@ -136,7 +150,7 @@ def home(tmp_path_factory) -> Path:
     (folder / "attaching").mkdir()
     for name, text in SOURCES.items():
         (folder / "attaching" / name).write_text(textwrap.dedent(text))
-    (folder / "workload.py").write_text(program_of(CALLS))
+    (folder / "workload.py").write_text(program_of([*CALLS, *CLOSED]))
     build(folder, folder / "depot", "attaching", folder / "workload.py", folder)
     return folder
 
@@ -302,6 +316,65 @@ OTHER_FUNCTIONS = {
         numbers.plain.overloads = OrderedDict()
         show("len(numbers.plain.overloads)")
         """,
+    "a callee that was compiled with another return type": """
+        numbers.scaled.compile("complex128(int64)")
+        show("numbers.scaled(2)")
+        show("users.twice(2)")
+        show("users.through_module(2)")
+        show("users.through_module(2.0)")
+        """,
+    "a callee that was compiled meanwhile with another global": """
+        numbers.SCALE = 9.0
+        numbers.scaled.compile("float64(int64)")
+        numbers.SCALE = 2.0
+        show("users.twice(2)")
+        show("users.twice(2.0)")
+        """,
+    "a callee that was compiled meanwhile with other types of variables": """
+        from numba import types
+        numbers.scaled.locals["x"] = types.float32
+        numbers.SCALE = 9.0
+        show("numbers.scaled(2)")
+        numbers.SCALE = 2.0
+        numbers.scaled.locals.clear()
+        show("users.through_module(2)")
+        show("users.through_module(2.0)")
+        """,
+    "a callee that was compiled meanwhile with other code": """
+        code = numbers.scaled.py_func.__code__
+        numbers.scaled.py_func.__code__ = (lambda x: x - 1).__code__
+        show("numbers.scaled(2)")
+        numbers.scaled.py_func.__code__ = code
+        show("users.through_module(2)")
+        """,
+    "a callee without globals that was compiled with another return type": """
+        numbers.plain.compile("complex128(int64)")
+        show("users.only_others(2)")
+        show("users.twice(2)")
+        show("users.only_others(2.0)")
+        """,
+    "a callee in a closure that was compiled with another return type": """
+        users.held.compile("complex128(int64)")
+        show("users.closed(2)")
+        show("users.closed(2.0)")
+        """,
+    "a module whose name another has taken": """
+        import sys
+        from numba import njit
+        show("users.through_module(2.0)")
+        other = types.ModuleType("attaching.numbers")
+        other.scaled = numbers.scaled
+        sys.modules["attaching.numbers"] = other
+        numbers.scaled = njit(lambda x: x * 77)
+        show("users.through_module(2)")
+        """,
+    "other values for what can be left out": """
+        from numba.core.dispatcher import OmittedArg
+        show("numbers.with_default(2.0, OmittedArg(9.5))")
+        show("numbers.with_default(2.0, OmittedArg(9.5), OmittedArg(4))")
+        show("numbers.with_default(2.0)")
+        show("numbers.plain(OmittedArg(2))")
+        """,
     "a callback of the program's": """
         from numba import cfunc
         show("cfunc('f8(f8)')(lambda x: x * 2).ctypes(4.0)")
@@ -316,3 +389,50 @@ def test_functions_that_are_others_now(home, tmp_path, name):
     program.write_text(HEAD + textwrap.dedent(OTHER_FUNCTIONS[name]))
     seen = run_with_images(tmp_path, home / "depot", program, home)
     assert seen.output == run_plain(home, program, home), seen.error
+
+
+REPLACED = """
+from unittest import mock
+import numba
+from numba.core import dispatcher
+
+class Called:
+    def __init__(self, original):
+        self.original = original
+    def __call__(self, *args, **kwargs):
+        return self.original(*args, **kwargs)
+    def __get__(self, instance, owner=None):
+        return self if instance is None else lambda *args: self(instance, *args)
+
+dispatcher.Dispatcher.recompile = mock.MagicMock()
+dispatcher.Dispatcher.compile = Called(dispatcher.Dispatcher.compile)
+"""
+
+
+def test_what_a_program_has_put_in_the_place_of_numbas_functions(home, tmp_path):
+    """It need not have a name, as functions have."""
+    program = tmp_path / "program.py"
+    program.write_text(REPLACED + program_of(["numbers.plain(2.0)", "numbers.plain(np.uint8(2))"]))
+    seen = run_with_images(tmp_path, home / "depot", program, home)
+    assert seen.output == run_plain(home, program, home), seen.error
+    assert seen.seen["answered"] == 1
+
+
+CIRCLE = """
+from packageimage import enable
+starts = enable()._attachments._starts[0]
+data = bytearray(starts.data)
+at = starts.functions["attaching.numbers"]["plain"]
+data[at + 44 : at + 48] = at.to_bytes(4, "little")  # what follows it
+starts.data = memoryview(data)
+"""
+
+
+def test_starts_that_follow_each_other_in_a_circle(home, tmp_path):
+    program = tmp_path / "program.py"
+    text = program_of(["numbers.plain(np.uint16(2))", "numbers.plain(2.0)"])
+    program.write_text(text)
+    plain = run_plain(home, program, home)
+    program.write_text(text.replace("\nshow(", CIRCLE + "\nshow(", 1))
+    seen = run_with_images(tmp_path, home / "depot", program, home)
+    assert seen.output == plain, seen.error

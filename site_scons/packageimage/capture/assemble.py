@@ -30,7 +30,7 @@ _VARIABLE_RECORD = re.compile(
 class Start:
     """A method that a plain function is answered from at its first call.
 
-    shape: the function's (`load.function_shape`). specs: of the arguments (`model.type_spec`).
+    shape: the function's (`load.numba_attach`). specs: of the arguments (`model.type_spec`).
     environments: slot, module and constants of each, its own first. globals: module, name and
     shape, where it has one, of each that is compiled in.
     """
@@ -207,7 +207,7 @@ def method_table(
         roles = {role: symbol for role, (_, symbol) in sorted(method.roles.items())}
         row = with_blobs(method.row, renumber) | {
             "roles": roles,
-            "callers": callers.get(key, ()) if method.row["globals"] else (),
+            "callers": callers.get(key, ()),
             "entries": {role: position[symbol] for role, symbol in roles.items()},
         }
         rows[key] = blobs.add(dumps(canonical(row)))

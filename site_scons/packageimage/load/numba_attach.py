@@ -16,7 +16,7 @@ from _thread import RLock
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from marshal import dumps, loads
 from struct import Struct
-from types import BuiltinFunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
@@ -55,6 +55,10 @@ WAITING = "_pkgimage_waiting"
 """Under this name a dispatcher holds what waits, that compile results are made of: the numbers that
 Numba's C code has for the types of the arguments, these types, what was found, the entry point, and
 more; a list of several. Nearly all have one, and the garbage collector looks at each object."""
+
+COMPILED = "_pkgimage_compiled"
+"""Under this name a dispatcher holds the types of arguments that Numba has compiled it for where no
+image would have answered: a set of tuples."""
 
 _START = Struct("<8s10I")  # capture.assemble says of what
 _ENVIRONMENT = 3  # and of each of the other environments in it
@@ -111,6 +115,7 @@ class _Starts:
         self.entries = image.entries
         self.functions, specs, self.data = image.starts
         self.numbers = {one: number for number, one in enumerate(specs)}
+        self.omitting = {number for number, one in enumerate(specs) if OMITTED in one}
         # Numba's types of the arguments with these specs, and their numbers in its C code.
         self.types: dict[int, tuple[tuple[Any, ...], tuple[int, ...]]] = {}
         # Of functions in a module that have the same constants: code only reads it.
@@ -254,12 +259,15 @@ class Attachments:
         while True:
             (
                 shape, called, its_kind, number, partition, position, own, constants, others,
-                frozen, at,
+                frozen, following,
             ) = _START.unpack_from(starts.data, at)  # fmt: skip
             if its_kind == kind:
                 break
-            if not at:
+            if not 0 < following < at:  # which lies before it
                 return None
+            at = following
+        if kind in starts.omitting and not _are_defaults(args, function.__defaults__):
+            return None
         if shape_of(target, called) != shape:
             return None
         if frozen:
@@ -269,7 +277,7 @@ class Attachments:
         known = starts.types.get(kind)
         if known is None:
             known = _types_of(target, args)
-            if OMITTED not in specs:
+            if kind not in starts.omitting:
                 starts.types[kind] = known
         arguments, codes = known
         environment = starts.environments.get((module, constants))
@@ -412,6 +420,13 @@ def _types_of(target: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tupl
     return arguments, tuple([kind._code for kind in arguments])
 
 
+def _are_defaults(args: tuple[Any, ...], defaults: tuple[Any, ...] | None) -> bool:
+    """Whether what was left out is what the function has for it: who calls may say it otherwise."""
+    given = zip(reversed(args), reversed(defaults or ()), strict=False)
+    omitted = [value.value is default for value, default in given if type(value) is OmittedArg]
+    return all(omitted) and len(omitted) == sum(type(value) is OmittedArg for value in args)
+
+
 def _spec_of(value: Any) -> Any:
     """The spec of an argument's type (`model.type_spec`), None where an extension of Numba may have
     a say in it."""
@@ -473,12 +488,14 @@ def _is_as_at_build(starts: _Starts, at: int, own: str, function: Any) -> bool:
     else:
         value = getattr(sys.modules.get(module), "__dict__", {}).get(name, _NOTHING)
     if known is not None and value is constant:
-        return True
+        # A module counts by its name, which another may have taken.
+        return type(value) is not ModuleType or sys.modules.get(value.__name__) is value
     if shape is None or value is _NOTHING or global_shape(value) != shape:
         return False
-    if type(value) is not CPUDispatcher:  # whose code may be set
+    if type(value) is not CPUDispatcher:
         starts.constants[at] = module, name, value
-    return True
+        return True
+    return COMPILED not in value.__dict__  # whose code may be set, too
 
 
 # -- shapes of functions ---------------------------------------------------------------------
@@ -586,6 +603,10 @@ def replace(owner: Any, name: str, make: Callable[[Hook], Hook]) -> None:
 def _named_as(original: Hook, hook: Any) -> Hook:
     """The hook under the name of what it stands for, as `functools.wraps` gives it; that takes
     three times as long, for two dozen of them."""
+    if type(original) is not FunctionType:  # a program's own
+        import functools
+
+        return functools.wraps(original)(hook)
     hook.__module__, hook.__name__ = original.__module__, original.__name__
     hook.__qualname__, hook.__doc__ = original.__qualname__, original.__doc__
     hook.__annotations__ = original.__annotations__

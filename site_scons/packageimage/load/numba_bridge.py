@@ -58,6 +58,7 @@ from .argument_types import spec_of
 from .image import ARRAY, loads
 from .methods import note_answer
 from .numba_attach import (
+    COMPILED,
     KEY,
     Hook,
     Overloads,
@@ -199,7 +200,7 @@ class Bridge:
             return None
         changed = self._changed_global(image, row, function)
         if changed is None and key in self.outdated:
-            changed = "expected callees as at build, found one that was compiled with other globals"
+            changed = "expected callees as at build, found one that was compiled otherwise"
         if changed is not None:
             anew = target is None or _ANEW in target.__dict__
             if anew or not image.was_frozen(key, target):
@@ -231,9 +232,8 @@ class Bridge:
             return False
         return self._changed_global(image, row) is None
 
-    @staticmethod
     def _changed_global(
-        image: MethodSource, row: dict[str, Any], function: Any = None
+        self, image: MethodSource, row: dict[str, Any], function: Any = None
     ) -> str | None:
         """The first global value that is not what the code was compiled with."""
         seen = image.globals_seen
@@ -248,12 +248,20 @@ class Bridge:
                 value = getattr(sys.modules[module], name, _NOTHING)  # made when asked for
             if value is _NOTHING:
                 return f"expected the global {module}.{name}, found none"
-            if seen.get(frozen, _NOTHING) is value:
+            # A module counts by its name, which another may have taken.
+            if seen.get(frozen, _NOTHING) is value and (
+                type(value) is not ModuleType or sys.modules.get(value.__name__) is value
+            ):
                 continue
             if short_digest(global_text(value).encode()) != digest:
                 return f"expected {module}.{name} as at build, found another value"
             if isinstance(value, _CONSTANTS):
                 seen[frozen] = value
+            elif type(value) is CPUDispatcher:
+                for arguments in tuple(value.__dict__.get(COMPILED, ())):
+                    known = self._known_to_callers(value, arguments)
+                    if known is not None:
+                        self._note_outdated(known)
         return None
 
     # -- attaching -----------------------------------------------------------------------------
@@ -489,9 +497,35 @@ class Bridge:
                 )
                 if entry is not None:
                     return entry
+                self._note_compiled(this, sig)
             return original(this, sig)
 
         return compile
+
+    def _note_compiled(self, target: Any, sig: Any) -> None:
+        """Numba is about to compile a dispatcher: what calls it with these types gets that one,
+        though the image knows another. What it knows by the same key was looked at already."""
+        arguments, declared = sigutils.normalize_signature(sig)
+        arguments = tuple(arguments)
+        if Overloads.has(target, arguments, tuple([kind._code for kind in arguments])):
+            return
+        known = self._known_to_callers(target, arguments)
+        if declared is not None or known is None:
+            if known is not None:
+                self._note_outdated(known)  # also of callers that have it in their closures
+            # Its code, options and locals of now may not be those of calls to come.
+            target.__dict__.setdefault(COMPILED, set()).add(arguments)
+
+    def _known_to_callers(self, target: Any, arguments: tuple[Any, ...]) -> str | None:
+        """The key of the method that an image's code calls for a dispatcher as it is now."""
+        try:
+            key = key_of_signature(
+                "function", target.py_func, dispatcher_options(target), "",
+                f"{arguments_text(arguments)}->",
+            )  # fmt: skip
+        except Unkeyable:
+            return None
+        return None if self._image_with(key) is None else key
 
     def compile_for_args(
         self, original: Hook, this: Any, args: tuple[Any, ...], kws: dict[str, Any]
