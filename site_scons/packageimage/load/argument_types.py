@@ -29,7 +29,7 @@ def spec_of(value: Any) -> Spec | None:
     if kind is int:
         return _of_int(value)
     if kind is tuple:
-        parts = tuple([spec_of(item) for item in value])
+        parts = tuple(map(spec_of, value))
         return None if None in parts else ("tuple", *parts)
     numpy = sys.modules.get("numpy")
     if numpy is None:

@@ -106,5 +106,7 @@ def _glibc_leaves() -> list[bytes]:
         return []  # another C library, or one before glibc 2.33
     leaf.restype = ctypes.c_void_p
     leaf.argtypes = (ctypes.c_uint,)
-    found = (leaf(number) for number in range(_GLIBC_LEAVES))
-    return [ctypes.string_at(words, _LEAF) if words else bytes(_LEAF) for words in found]
+    found = []
+    for words in map(leaf, range(_GLIBC_LEAVES)):
+        found.append(ctypes.string_at(words, _LEAF) if words else bytes(_LEAF))
+    return found

@@ -98,7 +98,10 @@ def fill_slots(image: Slotted) -> list[tuple[int, str]]:
     Raises image.UnboundSlot when the image needs what Numba hasn't.
     """
     missing = images.fill_slots(image, address_of)
-    unknown = [name for _, name in missing if name not in images.THREADS]
+    unknown = []
+    for _, name in missing:
+        if name not in images.THREADS:
+            unknown.append(name)
     if unknown:
         raise images.UnboundSlot(", ".join(unknown))
     return missing
@@ -114,8 +117,12 @@ class _Starts:
         self.slots, self.environment_slots = image.slots, image.environment_slots
         self.entries = image.entries
         self.functions, specs, self.data = image.starts
-        self.numbers = {one: number for number, one in enumerate(specs)}
-        self.omitting = {number for number, one in enumerate(specs) if OMITTED in one}
+        self.numbers: dict[tuple[Any, ...], int] = {}
+        self.omitting: set[int] = set()
+        for number, one in enumerate(specs):
+            self.numbers[one] = number
+            if OMITTED in one:
+                self.omitting.add(number)
         # Numba's types of the arguments with these specs, and their numbers in its C code.
         self.types: dict[int, tuple[tuple[Any, ...], tuple[int, ...]]] = {}
         # Of functions in a module that have the same constants: code only reads it.
@@ -176,9 +183,10 @@ class Overloads:
     def has(target: Any, arguments: tuple[Any, ...], codes: tuple[int, ...]) -> bool:
         """Whether `add` would do nothing."""
         state = target.__dict__
-        return arguments in state["overloads"] or any(
-            codes == waiting[0] for waiting in _those_waiting(state)
-        )
+        for waiting in _those_waiting(state):
+            if waiting[0] == codes:
+                return True
+        return arguments in state["overloads"]
 
 
 def _those_waiting(state: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
@@ -254,7 +262,7 @@ class Attachments:
             or (self._bridge is not None and self._bridge.outdated)
         ):
             return None
-        specs = tuple([_spec_of(value) for value in args])
+        specs = tuple(map(_spec_of, args))
         kind = starts.numbers.get(specs, -1)
         while True:
             (
@@ -414,7 +422,7 @@ def bounds_are_checked() -> bool | None:
 def _types_of(target: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     """Numba's types of a call's arguments, and their numbers in its C code."""
     try:
-        arguments = tuple([target.typeof_pyval(value) for value in args])
+        arguments = tuple(map(target.typeof_pyval, args))
     finally:
         target._types_active_call.clear()
     return arguments, tuple([kind._code for kind in arguments])
@@ -422,9 +430,11 @@ def _types_of(target: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tupl
 
 def _are_defaults(args: tuple[Any, ...], defaults: tuple[Any, ...] | None) -> bool:
     """Whether what was left out is what the function has for it: who calls may say it otherwise."""
-    given = zip(reversed(args), reversed(defaults or ()), strict=False)
-    omitted = [value.value is default for value, default in given if type(value) is OmittedArg]
-    return all(omitted) and len(omitted) == sum(type(value) is OmittedArg for value in args)
+    defaults = defaults or ()
+    for place, value in enumerate(args, len(defaults) - len(args)):
+        if type(value) is OmittedArg and (place < 0 or value.value is not defaults[place]):
+            return False
+    return True
 
 
 def _spec_of(value: Any) -> Any:
@@ -434,7 +444,7 @@ def _spec_of(value: Any) -> Any:
     if kind is numpy.ndarray:
         return spec_of_array(value)
     if kind is tuple:
-        parts = tuple([_spec_of(item) for item in value])
+        parts = tuple(map(_spec_of, value))
         return None if None in parts else ("tuple", *parts)
     if kind is OmittedArg:
         return OMITTED

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 # Settings that are not looked at when a session begins. All others may change what it does.
 _OTHER_SETTINGS = frozenset(
     {
-        "NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "PKGIMAGE_CPU", "PKGIMAGE_DEPOT_PATH",
+        "NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "PKGIMAGE", "PKGIMAGE_CPU", "PKGIMAGE_DEPOT_PATH",
         "PKGIMAGE_LOG", "PKGIMAGE_RESTORE",
     }
 )  # fmt: skip
 _TRUST_SETTINGS = ("PKGIMAGE_TRUST", "PKGIMAGE_TRUSTED_KEYS")
-_NO, _STRICT, _YES = "no", "strict", "yes"  # as in model.flags
+# As in model.flags, which is not imported for one that is spelled like this.
+_MODES = _YES, _NO, _EXISTING, _STRICT = "yes", "no", "existing", "strict"
 
 
 class Session:
@@ -45,8 +46,8 @@ class Session:
         # As it is now: a program may change its environment later, and what is remembered of an
         # image must have come from the settings that it was judged by.
         self._environ = environ = dict(environ)
-        self.mode, self._native_code = _YES, True
-        if any(
+        self.mode, self._native_code = environ.get("PKGIMAGE", _YES), True
+        if self.mode not in _MODES or any(
             name.startswith(("PKGIMAGE", "NUMBA_")) and name not in _OTHER_SETTINGS
             for name in environ
         ):

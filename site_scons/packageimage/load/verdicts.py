@@ -57,10 +57,13 @@ _RULES = (
 
 def rules() -> tuple[tuple[int, ...], ...] | None:
     """The identities of the rules' files, None where they are not all there."""
+    found = []
     try:
-        return tuple(tuple(file_identity(os.stat(f"{_PACKAGE}/{name}"))) for name in _RULES)
+        for name in _RULES:
+            found.append(tuple(file_identity(os.stat(f"{_PACKAGE}/{name}"))))
     except OSError:
         return None
+    return tuple(found)
 
 
 # Those that this process judges by. Another release may be put in their place while it runs.
@@ -163,17 +166,25 @@ class Verdict:
         folder: tuple[str, str] | None,
         places: tuple[tuple[Any, ...], ...],
     ) -> bool:
-        """See `_found`."""
-        return (
-            all(os.environ.get(name, "") == value for name, value in preferences)
-            and all(file_identity(os.stat(path)) == identity for path, *identity in files)
-            and all(import_place(package) == place for package, place, _ in roots)
-            and all(os.path.realpath(place) == real for _, place, real in roots)
-            and all(_is_version(*row) for row in versions)
-            and (folder is None or os.path.realpath(folder[0]) == folder[1])
-            and all(_place(path) == place for path, *place in places)
-            and all(map(_is_private, places))
-        )
+        """See `remembering._found`."""
+        for name, value in preferences:
+            if os.environ.get(name, "") != value:
+                return False
+        for path, *identity in files:
+            if file_identity(os.stat(path)) != identity:
+                return False
+        for package, place, real in roots:
+            if import_place(package) != place or os.path.realpath(place) != real:
+                return False
+        for row in versions:
+            if not _is_version(*row):
+                return False
+        if folder is not None and os.path.realpath(folder[0]) != folder[1]:
+            return False
+        for path, *found in places:
+            if _place(path) != found:
+                return False
+        return all(map(_is_private, places))
 
 
 def _is_version(package: str, version: str, file: str) -> bool:
