@@ -26,8 +26,8 @@ _BASE_MODULES = ("numba", "llvmlite", "numpy")
 class Examination:
     """Those of one session."""
 
-    def __init__(self, environ: Mapping[str, str], images: Mapping[str, list[Path]]) -> None:
-        """images: the headers of each package's images on the depot path."""
+    def __init__(self, environ: Mapping[str, str], images: Mapping[str, list[str]]) -> None:
+        """images: the paths of the headers of each package's images on the depot path."""
         self._environ = environ
         self._images = images
         self._seen: Seen | None = None  # what was asked for the last verdicts
@@ -51,9 +51,12 @@ class Examination:
             guard=self.guard,
         )
 
+    def _headers(self, package: str) -> list[Path]:
+        return list(map(Path, self._images.get(package, ())))
+
     def examine(self, package: str) -> list[Candidate | Rejection]:
         """The verdict on every image of a package on the depot path; opens none."""
-        headers = self._images.get(package, ())
+        headers = self._headers(package)
         if not headers:
             return []
         try:
@@ -74,7 +77,7 @@ class Examination:
                 _image_beside(header, session),
                 session,
                 check.import_root,
-                lambda required: self._images.get(required, ()),
+                self._headers,
                 seen,
             )
             for header in headers

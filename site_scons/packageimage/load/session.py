@@ -317,27 +317,24 @@ def packages_with_images() -> frozenset[str]:
     return frozenset(_headers_by_package(search_path(os.environ, sys.path)))
 
 
-def _headers_by_package(depots: Iterable[Path]) -> dict[str, list[Path]]:
-    """All headers on the depot path, nearest depot first, by package."""
-    found: dict[str, list[Path]] = {}
+def _headers_by_package(depots: Iterable[Path]) -> dict[str, list[str]]:
+    """The paths of all headers on the depot path, nearest depot first, by package."""
+    found: dict[str, list[str]] = {}
     for depot in depots:
-        for base in _entries(depot):
-            for package in _entries(base.path):
-                if not package.is_dir():
-                    continue
-                headers = sorted(
-                    entry.path
-                    for entry in _entries(package.path)
-                    if entry.name.endswith(HEADER_SUFFIX)
-                )
-                found.setdefault(package.name, []).extend(map(Path, headers))
+        for base in _names_in(depot):
+            folder = os.path.join(depot, base)
+            for package in _names_in(folder):
+                place = os.path.join(folder, package)
+                for name in _names_in(place):
+                    if name.endswith(HEADER_SUFFIX):
+                        found.setdefault(package, []).append(os.path.join(place, name))
     return found
 
 
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+def _names_in(folder: str | Path) -> list[str]:
+    """Sorted; none of what is no folder, or can't be read."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+        return sorted(os.listdir(folder))
     except OSError:
         return []
 
