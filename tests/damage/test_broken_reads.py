@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_read(loading, monkeypatch, name, kind):
     assert (found, "Input/output error" in text) == (kind, True), text
 
 
-@pytest.mark.parametrize("call", ["stat", "scandir"])
+@pytest.mark.parametrize("call", ["stat", "listdir"])
 def test_a_folder_that_cannot_be_read(loading, monkeypatch, call):
     """What there is cannot be told, so there are no images, or they cannot be looked at."""
     really = getattr(os, call)
