@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from image_build import PACKAGES, build, run_plain, run_with_images
 from packageimage import use_log
 from packageimage.load import check, groups, machine, remembering, seen, verdicts
+from packageimage.load import session as session_module
 from packageimage.load.image import Opening
 from packageimage.load.session import Session
 from packageimage.load.verdicts import Verdict
+from packageimage.model import flags
 from packageimage.model.flags import CacheFlags
 from packageimage.model.header import decode_sidecar, encode, encode_sidecar
 from packageimage.model.rejection import Rejection
@@ -508,3 +510,7 @@ def test_programs_run_from_it(built, tmp_path):
     assert [kind for kind, _ in third.seen["rejections"]] == ["include-changed"]
     assert third.output != plain
     assert third.output == run_plain(tmp_path / "plain", program, source, **quiet)
+
+
+def test_the_modes_of_a_session_are_those_of_the_flags():
+    assert sorted(session_module._MODES) == sorted(flags.MODES)

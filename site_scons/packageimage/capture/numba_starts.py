@@ -37,7 +37,9 @@ def starts_of(methods: Mapping[str, CapturedMethod]) -> dict[str, list[Start]]:
     found: dict[str, list[Start]] = {}
     for (module, qualname), keys in sorted(by_name.items()):
         target = _named(module, qualname)
-        shape = shape_of(target) if _is_plain_dispatcher(target) else None
+        if type(target) is not CPUDispatcher or not is_plain(target):
+            continue
+        shape = shape_of(target)
         if shape is None:
             continue
         own = function_key(target.py_func, dispatcher_options(target))
@@ -79,10 +81,6 @@ def is_plain(dispatcher: Any) -> bool:
         and are_of(PLAIN, function.__defaults__ or ())
         and are_of(PLAIN, dispatcher.targetoptions.values())
     )
-
-
-def _is_plain_dispatcher(target: Any) -> bool:
-    return type(target) is CPUDispatcher and is_plain(target)
 
 
 def _environments(method: CapturedMethod) -> tuple[tuple[str, str | None, bytes | None], ...]:

@@ -4,6 +4,9 @@
 Numba asks, it makes a `numba_bridge.Bridge`, which is imported when that is asked for the first
 time, and answers from the same images.
 
+What tells a plain function from all others of its name, its shape, is at the end: first calls ask
+for it, and a module of its own would take each process 50 us. Capturing asks for it as well.
+
 With the other modules called `numba_*` here it holds every use of Numba's private interfaces while
 images are loaded.
 """
