@@ -79,6 +79,7 @@ from ..model.method_key import (
     short_digest,
     type_text,
 )
+from . import numba_wrappers
 from .captured import CapturedMethod
 from .locations import Locations
 from .numba_globals import (
@@ -514,6 +515,7 @@ def install(package: str = "", *, inline: bool = True, line_tables_only: bool = 
     _disable_caches()
     _hook_libraries(recorder, inline=inline)
     _hook_slots(recorder, recorder.slots)
+    numba_wrappers.install()
     _hook_compilations(recorder)
     _hook_dispatchers(recorder)
     _hook_ufuncs(recorder)
