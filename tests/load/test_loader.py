@@ -9,10 +9,11 @@ import sys
 import threading
 import traceback
 import types
+import weakref
 from types import FrameType
 
 import pytest
-from packageimage.load import loader
+from packageimage.load import garbage_collection_paused, loader
 
 SOURCE = """
 import sys
@@ -185,3 +186,68 @@ def test_a_finder_that_knows_the_module_is_asked(folder, monkeypatch):
     found, _, asked = looked_up(monkeypatch, "one")
     assert asked
     assert found.loader.path == str(folder / "three.py")
+
+
+class Kept:
+    """What the garbage collector looks at."""
+
+
+@pytest.fixture
+def collector():
+    """The garbage collector as a process begins with it: on, nothing young, nothing frozen."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.enable()
+    gc.set_threshold(500, 10, 10)
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+    gc.enable()
+
+
+def is_old(made):
+    return any(found is made[0] for found in gc.get_objects(generation=2))
+
+
+def load(count):
+    with garbage_collection_paused():
+        assert not gc.isenabled()
+        return [Kept() for _ in range(count)]
+
+
+@pytest.mark.parametrize(("count", "old"), [(2000, True), (20, False)])
+def test_what_was_loaded_is_old_where_a_collection_would_be_due(collector, count, old):
+    collections = [stage["collections"] for stage in gc.get_stats()]
+    made = load(count)
+    assert gc.isenabled()
+    assert [stage["collections"] for stage in gc.get_stats()] == collections
+    assert is_old(made) is old
+    assert not gc.get_freeze_count()
+
+
+def test_garbage_of_loading_is_collected_one_day(collector):
+    made = load(2000)
+    made[0].self = made[0]
+    gone = []
+    weakref.finalize(made[0], gone.append, True)
+    del made
+    gc.collect()
+    assert gone == [True]
+
+
+def test_what_a_program_froze_stays_frozen(collector):
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    made = load(2000)
+    assert not is_old(made)
+    assert frozen - 100 < gc.get_freeze_count() <= frozen  # what was thrown away is gone
+
+
+def test_a_collector_that_never_collects_by_itself_is_left_alone(collector):
+    gc.set_threshold(0)
+    assert not is_old(load(2000))
+    gc.disable()
+    gc.set_threshold(500)
+    made = load(2000)
+    assert not gc.isenabled()
+    assert not is_old(made)
