@@ -15,33 +15,58 @@ if sys.argv[1] == "captured":
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import models, register_model, typeof_impl, unbox
+from numba.core import cgutils
+from numba.extending import NativeValue, models, register_model, unbox
 
 
-class Pair:
+class Has:
+    # Something with an attribute that extensions of Numba take out of it.
+
     def __init__(self, **values):
         vars(self).update(values)
 
 
-class PairType(types.Type):
-    def __init__(self):
-        super().__init__("Pair")
+def kind_named(name, unbox_it):
+    class HasType(types.Type):
+        def __init__(self):
+            super().__init__(name)
+
+    @register_model(HasType)
+    class HasModel(models.PrimitiveModel):
+        def __init__(self, manager, kind):
+            super().__init__(manager, kind, ir.DoubleType())
+
+    unbox(HasType)(unbox_it)
+    return HasType()
 
 
-kind = PairType()
-typeof_impl.register(Pair)(lambda value, c: kind)
-
-
-@register_model(PairType)
-class PairModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, ir.DoubleType())
-
-
-@unbox(PairType)
-def unbox_pair(kind, value, c):
+def leaves_null(kind, value, c):
     # As extensions do that leave it to the next step to find that there is no such attribute.
     return c.unbox(types.float64, c.pyapi.object_getattr_string(value, "a"))
+
+
+def leaves_errors(kind, value, c):
+    # As those do that say nothing of their own errors; the next argument's shows them.
+    found = c.pyapi.object_getattr_string(value, "a")
+    number = c.pyapi.long_as_longlong(found)
+    c.pyapi.decref(found)
+    return NativeValue(c.builder.sitofp(number, ir.DoubleType()))
+
+
+def unpacks(kind, value, c):
+    items = c.pyapi.object_getattr_string(value, "a")
+    first, second = c.pyapi.alloca_obj(), c.pyapi.alloca_obj()
+    done = c.pyapi.unpack_tuple(items, "has", 2, 2, first, second)
+    failed = cgutils.is_null(c.builder, done)
+    result = cgutils.alloca_once(c.builder, ir.DoubleType())
+    with cgutils.if_unlikely(c.builder, c.builder.not_(failed)):
+        c.builder.store(c.unbox(types.float64, c.builder.load(second)).value, result)
+    return NativeValue(c.builder.load(result), is_error=failed)
+
+
+null = kind_named("Null", leaves_null)
+sloppy = kind_named("Sloppy", leaves_errors)
+unpacked = kind_named("Unpacked", unpacks)
 
 
 class Own(float):
@@ -100,7 +125,21 @@ def taken(x):
     return 1
 
 
-taken.compile((kind,))
+@njit
+def last(x):
+    return 1
+
+
+@njit
+def writes(x, y, z):
+    z[0] = y
+    return 1
+
+
+taken.compile((null,))
+last.compile((unpacked,))
+writes.compile((sloppy, types.float64, types.float64[::1]))
+written = np.zeros(1)
 
 VALUES = [
     1.5, -0.0, math.inf, math.nan, 1e300, 5e-324, 0.1, Own(2.5), np.float64(0.1), np.float32(0.1),
@@ -116,7 +155,9 @@ CALLS = [
     (both, ((1.5, 2.5),)), (both, ((Own(1.0), 3),)), (both, ((1.5, None),)), (both, (1.5,)),
     (both, ((1.5,),)), (both, ([1.5, 2.5],)), (both, ()),
     (listed, ([1.5, 2.5],)), (listed, ([1.5, 2],)), (listed, ([1, 2],)),
-    (taken, (Pair(a=1.5),)), (taken, (Pair(a="text"),)), (taken, (Pair(),)),
+    (taken, (Has(a=1.5),)), (taken, (Has(a="text"),)), (taken, (Has(),)),
+    (last, (Has(a=(1.5, 2.5)),)), (last, (Has(a=[1.5, 2.5]),)), (last, (Has(a=(1.5,)),)),
+    (writes, (Has(a="text"), 1.5, written)), (writes, (Has(a=2), 2.5, np.zeros(1))),
 ]
 
 
@@ -141,6 +182,7 @@ grown = [
     if abs(sys.getrefcount(value) - before) > 50 and sys.getrefcount(value) < 1 << 30
 ]
 print(json.dumps(grown))
+assert written[0] == 0
 print(json.dumps("pkgimage.obj.float" in next(iter(double.inspect_llvm().values()))))
 """
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import boxing, cgutils, pythonapi, types
+from numba.core import boxing, callwrapper, cgutils, pythonapi, types
 
 # Where CPython has what follows the fields of every object: its type, a tuple's length and items, a
 # float's value. In bytes; the same on all platforms, which are 64-bit ones.
@@ -28,35 +28,47 @@ FLOAT_TYPE = "float"
 
 def install() -> None:
     """Have Numba, in this process, make wrappers that look for themselves first."""
-    pythonapi.PythonAPI.unpack_tuple = _unpacking(pythonapi.PythonAPI.unpack_tuple)
-    unboxers = pythonapi._unboxers.functions
-    unboxers[types.Float] = _unboxing(boxing.unbox_float)
+    callwrapper.PyCallWrapper.build_wrapper = _building(callwrapper.PyCallWrapper.build_wrapper)
+    pythonapi._unboxers.functions[types.Float] = _unboxing(boxing.unbox_float)
 
 
-def _unpacking(original: Callable) -> Callable:
+def _building(original: Callable) -> Callable:
+    def build_wrapper(
+        self: Any, api: Any, builder: Any, closure: ir.Value, args: ir.Value, kws: ir.Value
+    ) -> Any:
+        numbas = api.unpack_tuple
+
+        def unpack_tuple(items: ir.Value, *more: Any) -> ir.Value:
+            if items is not args:  # an extension asks the same of what may be no tuple
+                return numbas(items, *more)
+            return _unpack(numbas, api, items, *more)
+
+        api.unpack_tuple = unpack_tuple
+        return original(self, api, builder, closure, args, kws)
+
+    return build_wrapper
+
+
+def _unpack(
+    numbas: Callable, api: Any, args: ir.Value, name: Any, n_min: int, n_max: int, *places: ir.Value
+) -> ir.Value:
     """`PyArg_UnpackTuple` is variadic; what remains for it is the error for a wrong number."""
-
-    def unpack_tuple(
-        self: Any, args: ir.Value, name: Any, n_min: int, n_max: int, *objects: ir.Value
-    ) -> ir.Value:
-        builder = self.builder
-        size = _field(builder, args, _TUPLE_SIZE, self.py_ssize_t)
-        fits = builder.icmp_signed("==", size, ir.Constant(size.type, len(objects)))
-        with builder.if_else(fits, likely=True) as (direct, other):
-            with direct:
-                for number, place in enumerate(objects):
-                    item = _field(builder, args, _TUPLE_ITEMS + 8 * number, self.pyobj)
-                    builder.store(item, place)
-                after_direct = builder.block
-            with other:
-                answer = original(self, args, name, n_min, n_max, *objects)
-                after_other = builder.block
-        done = builder.phi(answer.type)
-        done.add_incoming(ir.Constant(answer.type, 1), after_direct)
-        done.add_incoming(answer, after_other)
-        return done
-
-    return unpack_tuple
+    builder = api.builder
+    size = _field(builder, args, _TUPLE_SIZE, api.py_ssize_t)
+    fits = builder.icmp_signed("==", size, ir.Constant(size.type, len(places)))
+    with builder.if_else(fits, likely=True) as (direct, other):
+        with direct:
+            for number, place in enumerate(places):
+                item = _field(builder, args, _TUPLE_ITEMS + 8 * number, api.pyobj)
+                builder.store(item, place)
+            after_direct = builder.block
+        with other:
+            answer = numbas(args, name, n_min, n_max, *places)
+            after_other = builder.block
+    done = builder.phi(answer.type)
+    done.add_incoming(ir.Constant(answer.type, 1), after_direct)
+    done.add_incoming(answer, after_other)
+    return done
 
 
 def _unboxing(original: Callable) -> Callable:
@@ -77,6 +89,7 @@ def _unboxing(original: Callable) -> Callable:
         quick: ir.Value = _field(builder, value, _FLOAT_VALUE, c.pyapi.double)
         if kind == types.float32:
             quick = builder.fptrunc(quick, c.context.get_argument_type(kind))
+        pending = c.pyapi.c_api_error()  # what an unboxer before this one may have left
         builder.branch(done)
         builder.position_at_end(other)
         answer = original(kind, value, c)
@@ -86,7 +99,7 @@ def _unboxing(original: Callable) -> Callable:
         found, is_error = builder.phi(quick.type), builder.phi(cgutils.bool_t)
         found.add_incoming(quick, direct)
         found.add_incoming(answer.value, after_other)
-        is_error.add_incoming(cgutils.false_bit, direct)
+        is_error.add_incoming(pending, direct)
         is_error.add_incoming(answer.is_error, after_other)
         return pythonapi.NativeValue(found, is_error=is_error)
 
