@@ -5,6 +5,8 @@ import gc
 import importlib
 import importlib.machinery
 import importlib.util
+import os
+import subprocess
 import sys
 import threading
 import traceback
@@ -211,7 +213,6 @@ def is_old(made):
 
 def load(count):
     with garbage_collection_paused():
-        assert not gc.isenabled()
         return [Kept() for _ in range(count)]
 
 
@@ -219,7 +220,7 @@ def load(count):
 def test_what_was_loaded_is_old_where_a_collection_would_be_due(collector, count, old):
     collections = [stage["collections"] for stage in gc.get_stats()]
     made = load(count)
-    assert gc.isenabled()
+    assert (gc.isenabled(), gc.get_threshold()) == (True, (500, 10, 10))
     assert [stage["collections"] for stage in gc.get_stats()] == collections
     assert is_old(made) is old
     assert not gc.get_freeze_count()
@@ -251,3 +252,53 @@ def test_a_collector_that_never_collects_by_itself_is_left_alone(collector):
     made = load(2000)
     assert not gc.isenabled()
     assert not is_old(made)
+
+
+def test_what_is_imported_may_decide_on_the_collector(collector):
+    with garbage_collection_paused(), garbage_collection_paused():
+        gc.disable()
+    assert not gc.isenabled()
+    gc.enable()
+    with garbage_collection_paused():
+        gc.set_threshold(9000, 5, 5)
+        with garbage_collection_paused():
+            pass
+    assert gc.get_threshold() == (9000, 5, 5)
+
+
+def test_pauses_of_two_threads_overlap(collector):
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with garbage_collection_paused():
+            entered.set()
+            leave.wait(60)
+
+    with garbage_collection_paused():
+        thread = threading.Thread(target=other)
+        thread.start()
+        entered.wait(60)
+    during = gc.get_threshold()
+    leave.set()
+    thread.join()
+    assert during == (0, 10, 10)
+    assert gc.get_threshold() == (500, 10, 10)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_was_forked_meanwhile_collects():
+    program = """
+import gc, os, threading
+from packageimage.load import garbage_collection_paused
+with garbage_collection_paused():
+    child = os.fork()
+    if not child:
+        with garbage_collection_paused():
+            pass
+collects = gc.get_threshold()[0] > 0
+if not child:
+    os._exit(0 if collects else 7)
+print(os.waitpid(child, 0)[1], collects)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0 True\n", "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,13 @@ LOG_VARIABLE = "PKGIMAGE_LOG"
 LOADING = "loading"
 
 
+_lock = RLock()  # a signal's handler may import something, too
+_pauses = 0
+_threshold = 0
+
+
 class garbage_collection_paused:
-    """Keep the garbage collector off, and put it on again unless the program keeps it off itself.
+    """Keep the garbage collector from collecting by itself.
 
     Loading makes objects that all stay, in a process where Numba's hundred thousand lie about: a
     full collection set off by them finds nothing and takes ten times as long as the loading. So
@@ -26,22 +32,47 @@ class garbage_collection_paused:
     at all of SciPy's objects takes 12 ms. They count as old instead, which full collections look
     at.
 
-    A class and no generator: it is entered once for each of hundreds of modules.
+    By its threshold, since modules that are imported in here may put the collector off, and threads
+    may at the same time. A class and no generator: it is entered once for each of hundreds of
+    modules.
     """
 
-    __slots__ = ("_was_on",)
+    __slots__ = ()
 
     def __enter__(self) -> None:
-        self._was_on = gc.isenabled()
-        gc.disable()
+        global _pauses, _threshold
+        with _lock:
+            _pauses += 1
+            if _pauses == 1:
+                _threshold = gc.get_threshold()[0]
+                gc.set_threshold(0)
 
     def __exit__(self, *_: object) -> None:
-        if self._was_on:
-            # What a program has frozen would be thawed, too.
-            if 0 < gc.get_threshold()[0] < gc.get_count()[0] and not gc.get_freeze_count():
-                gc.freeze()
-                gc.unfreeze()
-            gc.enable()
+        global _pauses
+        with _lock:
+            if _pauses == 0:
+                return  # a fork's child, which has gone on
+            _pauses -= 1
+            if _pauses == 0 and gc.get_threshold()[0] == 0:  # else the program has set another
+                is_due = gc.isenabled() and 0 < _threshold < gc.get_count()[0]
+                if is_due and not gc.get_freeze_count():  # what is frozen would be thawed
+                    gc.freeze()
+                    gc.unfreeze()
+                gc.set_threshold(_threshold)
+
+
+def _go_on_in_child() -> None:
+    """Only the thread that has forked is there, which may never come to the end of its pause."""
+    global _lock, _pauses
+    _lock = RLock()
+    if _pauses:
+        _pauses = 0
+        if gc.get_threshold()[0] == 0:
+            gc.set_threshold(_threshold)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_go_on_in_child)
 
 
 def wants_log(environ: Mapping[str, str]) -> bool:
