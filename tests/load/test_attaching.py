@@ -74,6 +74,10 @@ SOURCES = {
         @njit
         def subtract(a, b):
             return a - b
+
+        @njit
+        def item(values, index):
+            return values[index]
         """,
     "users.py": """
         from numba import njit
@@ -109,8 +113,34 @@ SOURCES = {
             return x * 5
 
         closed = closing(held)
+
+        @njit
+        def through_closed(x):
+            return closed(x) + 1
+
+        @njit
+        def item_of(values, index):
+            return numbers.item(values, index)
+
+        BOTH = (plain, held)
+
+        @njit
+        def of_tuple(x):
+            return BOTH[0](x) * 3
+
+        @njit
+        def applied(function, x):
+            return function(x) * 4
         """,
 }
+LATER = """
+from numba import njit
+from attaching.numbers import scaled
+
+@njit
+def direct(x):
+    return scaled(x) * 100
+"""
 # Each of other types than those of the same function before it.
 CALLS = (
     "numbers.plain(2.0)", "numbers.plain(2**63)", "numbers.plain(2)", "numbers.plain(2j)",
@@ -125,9 +155,13 @@ CALLS = (
     "numbers.first('text')", "numbers.first(b'ab')", "numbers.subtract(1, 2)",
     "users.twice(2.0)", "users.twice(2)", "users.through_module(2.0)",
     "users.through_module(2)", "users.by_keyword(1, 2)", "users.only_others(1.5)",
-    "users.only_others(2)",
+    "users.only_others(2)", "numbers.item(np.arange(3.0), 1)", "users.item_of(np.arange(3.0), 1)",
 )  # fmt: skip
-CLOSED = ("users.closed(2)", "users.closed(2.0)")  # which are not plain
+# Of functions that are not plain.
+CLOSED = (
+    "users.closed(2)", "users.closed(2.0)", "users.through_closed(2)", "users.of_tuple(2)",
+    "users.applied(numbers.plain, 2)",
+)  # fmt: skip
 HEAD = (
     SHOW
     + """
@@ -152,6 +186,9 @@ def home(tmp_path_factory) -> Path:
         (folder / "attaching" / name).write_text(textwrap.dedent(text))
     (folder / "workload.py").write_text(program_of([*CALLS, *CLOSED]))
     build(folder, folder / "depot", "attaching", folder / "workload.py", folder)
+    (folder / "attaching_later.py").write_text(LATER)
+    (folder / "later.py").write_text("import attaching_later\nattaching_later.direct(2.0)\n")
+    build(folder, folder / "depot", "attaching_later", folder / "later.py", folder)
     return folder
 
 
@@ -358,6 +395,49 @@ OTHER_FUNCTIONS = {
         show("users.closed(2)")
         show("users.closed(2.0)")
         """,
+    "a callee that was compiled meanwhile with bounds that are checked": """
+        import numba
+        numba.config.BOUNDSCHECK = 1
+        show("numbers.item(np.arange(3.0), 1)")
+        numba.config.BOUNDSCHECK = None
+        show("users.item_of(np.arange(3.0), 3)")
+        """,
+    "a callee in a closure that was compiled meanwhile with other types of variables": """
+        from numba import types
+        users.held.locals["x"] = types.float64
+        show("users.held(2)")
+        users.held.locals.clear()
+        show("users.through_closed(2)")
+        show("users.closed(2)")
+        """,
+    "a callee in a tuple that was compiled meanwhile with other types of variables": """
+        from numba import types
+        numbers.plain.locals["x"] = types.float64
+        show("numbers.plain(2)")
+        numbers.plain.locals.clear()
+        show("users.of_tuple(2)")
+        show("users.applied(numbers.plain, 2)")
+        """,
+    "a callee as an argument that was compiled with another return type": """
+        numbers.plain.compile("complex128(int64)")
+        show("users.applied(numbers.plain, 2)")
+        show("users.of_tuple(2)")
+        """,
+    "a callee that was compiled with the return type that it has": """
+        numbers.plain.compile("int64(int64)")
+        show("users.only_others(2)")
+        numbers.SCALE = 9.0
+        numbers.scaled.compile("float64(int64)")
+        numbers.SCALE = 2.0
+        show("users.through_module(2)")
+        """,
+    "a callee of an image that comes later": """
+        numbers.SCALE = 9.0
+        show("numbers.scaled(2.0)")
+        numbers.SCALE = 2.0
+        import attaching_later
+        show("attaching_later.direct(2.0)")
+        """,
     "a module whose name another has taken": """
         import sys
         from numba import njit
@@ -389,6 +469,41 @@ def test_functions_that_are_others_now(home, tmp_path, name):
     program.write_text(HEAD + textwrap.dedent(OTHER_FUNCTIONS[name]))
     seen = run_with_images(tmp_path, home / "depot", program, home)
     assert seen.output == run_plain(home, program, home), seen.error
+
+
+LATE = """
+from numba import types
+numbers.plain.locals["x"] = types.float64
+show("numbers.plain(2)")
+numbers.plain.locals.clear()
+numbers.scaled.compile("complex128(float64)")
+show("numbers.scaled(3)")
+{enable}
+show("users.only_others(2)")
+show("users.through_module(3.0)")
+show("users.through_module(3)")
+show("users.twice(2)")
+show("users.only_others(2.0)")
+"""
+
+
+def test_images_that_are_enabled_when_numba_has_compiled_callees(home, tmp_path):
+    outputs = []
+    for enable in ("", "import packageimage; session = packageimage.enable()"):
+        program = tmp_path / "program.py"
+        program.write_text(HEAD + LATE.format(enable=enable))
+        settings = {"PKGIMAGE": "existing", "PKGIMAGE_DEPOT_PATH": str(home / "depot")}
+        outputs.append(run_plain(home, program, home, **settings))
+    assert outputs[1] == outputs[0]
+
+
+def test_callers_of_what_is_declared_as_it_is_are_answered(home, tmp_path):
+    program = tmp_path / "program.py"
+    text = HEAD + 'numbers.plain.compile("int64(int64)")\nshow("users.only_others(2)")\n'
+    program.write_text(text)
+    seen = run_with_images(tmp_path, home / "depot", program, home)
+    assert seen.output == run_plain(home, program, home), seen.error
+    assert seen.seen["answered"] == 1
 
 
 REPLACED = """

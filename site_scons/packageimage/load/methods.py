@@ -19,7 +19,7 @@ from . import image as images
 if TYPE_CHECKING:
     from .image import Image
 
-_EMPTY_CELL = CellType()
+EMPTY_CELL = CellType()
 _WORD = 8  # bytes of a pointer
 
 # Of all images: the dispatchers that were given a method, by its key: nearly always one, more than
@@ -62,7 +62,7 @@ def _knows(namespace: dict[str, Any], target: object) -> bool:
             parts = [getattr(item, "__func__", item) for item in vars(value).values()]
         elif type(value).__name__ == "CPUDispatcher":
             cells = value.py_func.__closure__ or ()
-            parts = [cell.cell_contents for cell in cells if cell != _EMPTY_CELL]
+            parts = [cell.cell_contents for cell in cells if cell != EMPTY_CELL]
         if any(part is target for part in parts):
             return True
     return False

@@ -59,9 +59,9 @@ WAITING = "_pkgimage_waiting"
 Numba's C code has for the types of the arguments, these types, what was found, the entry point, and
 more; a list of several. Nearly all have one, and the garbage collector looks at each object."""
 
-COMPILED = "_pkgimage_compiled"
-"""Under this name a dispatcher holds the types of arguments that Numba has compiled it for where no
-image would have answered: a set of tuples."""
+DECLARED = "_pkgimage_declared"
+"""Under this name a dispatcher says that it was given a method with a return type that was asked
+for, where its callers in images call one with its own."""
 
 _START = Struct("<8s10I")  # capture.assemble says of what
 _ENVIRONMENT = 3  # and of each of the other environments in it
@@ -508,7 +508,9 @@ def _is_as_at_build(starts: _Starts, at: int, own: str, function: Any) -> bool:
     if type(value) is not CPUDispatcher:
         starts.constants[at] = module, name, value
         return True
-    return COMPILED not in value.__dict__  # whose code may be set, too
+    # Its code may be set, too. What Numba has compiled it for, callers may have to call.
+    state = value.__dict__
+    return DECLARED not in state and not state["overloads"]
 
 
 # -- shapes of functions ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +56,9 @@ from ..model.type_spec import names_class
 from . import logs, note
 from .argument_types import spec_of
 from .image import ARRAY, loads
-from .methods import note_answer
+from .methods import EMPTY_CELL, note_answer
 from .numba_attach import (
-    COMPILED,
+    DECLARED,
     KEY,
     Hook,
     Overloads,
@@ -122,6 +122,10 @@ _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), ModuleType, Bui
 _TYPES_OF_FUNCTIONS = "numba.experimental.function_type"
 _ANEW = "_pkgimage_anew"
 
+_SAME = "_pkgimage_same"
+"""Under this name a dispatcher holds the types of arguments that Numba has compiled it for as an
+image's callers have it: a set of tuples."""
+
 
 class Bridge:
     """Answers from the images that were added."""
@@ -147,6 +151,7 @@ class Bridge:
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
         self.outdated: set[str] = set()  # methods that call what was compiled otherwise
+        self._otherwise: set[str] = set()  # and the methods that Numba has compiled otherwise
         self._bounds = bounds
         self.answered = 0
 
@@ -154,6 +159,8 @@ class Bridge:
         """Answer from `image` too, of whose slots these wait for Numba's threads."""
         self._late += [(image, index, name) for index, name in late]
         self._images.append(image)
+        for key in sorted(self._otherwise):  # it may have callers, too
+            self._note_outdated(key)
 
     def _image_with(self, key: str) -> MethodSource | None:
         # Of two images with one method the one that was loaded first answers.
@@ -181,12 +188,19 @@ class Bridge:
         try:
             declared_text = "" if declared is None else type_text(declared)
             signature = f"{arguments_text(arguments)}->{declared_text}"
-            return self._find(kind, function, options, extra, signature, target)
+            return self._find(kind, function, options, extra, signature, target, arguments)
         except Unkeyable:
             return None
 
     def _find(
-        self, kind: str, function: Any, options: str, extra: str, signature: str, target: Any
+        self,
+        kind: str,
+        function: Any,
+        options: str,
+        extra: str,
+        signature: str,
+        target: Any,
+        arguments: tuple[Any, ...],
     ) -> Found | None:
         """Raises Unkeyable."""
         if bounds_are_checked() != self._bounds:
@@ -199,6 +213,8 @@ class Bridge:
         if image is None or row is None:
             return None
         changed = self._changed_global(image, row, function)
+        for callee in _dispatchers_in((*_held(function), *_functions_among(arguments))):
+            self._look_at_callee(callee)
         if changed is None and key in self.outdated:
             changed = "expected callees as at build, found one that was compiled otherwise"
         if changed is not None:
@@ -213,6 +229,7 @@ class Bridge:
     def _note_outdated(self, key: str) -> None:
         """Numba is about to compile a method with other globals than an image has; what calls it,
         calls that one from now on."""
+        self._otherwise.add(key)
         waiting = [key]
         while waiting:
             callee = waiting.pop()
@@ -257,12 +274,24 @@ class Bridge:
                 return f"expected {module}.{name} as at build, found another value"
             if isinstance(value, _CONSTANTS):
                 seen[frozen] = value
-            elif type(value) is CPUDispatcher:
-                for arguments in tuple(value.__dict__.get(COMPILED, ())):
-                    known = self._known_to_callers(value, arguments)
-                    if known is not None:
-                        self._note_outdated(known)
+            else:
+                for callee in _dispatchers_in((value,)):
+                    self._look_at_callee(callee)
         return None
+
+    def _look_at_callee(self, target: Any) -> None:
+        """Find out what a dispatcher was given that is not what callers in images call for the same
+        types of arguments: code of Numba's, or an image's with another return type. Numba compiles
+        nothing for types that a dispatcher has code for."""
+        state = target.__dict__
+        if DECLARED in state or state["overloads"]:
+            for arguments, result in tuple(target.overloads.items()):
+                known = self._known_to_callers(target, arguments)
+                if known is None or arguments in state.get(_SAME, ()):
+                    continue
+                owner = self._owners.get(id(result.fndesc))
+                if owner is None or owner[1].row is not owner[1].image.row(known):
+                    self._note_outdated(known)
 
     # -- attaching -----------------------------------------------------------------------------
 
@@ -467,7 +496,14 @@ class Bridge:
             return None
         asks = target if kind == "function" else None
         found = self.find(kind, function, arguments, declared, options, extra, asks)
-        return None if found is None else self._add(target, arguments, found)
+        entry_point = None if found is None else self._add(target, arguments, found)
+        if asks is None:
+            pass
+        elif entry_point is None:
+            self._note_compiled(target, arguments, declared, found is not None and not declared)
+        elif declared is not None:
+            self._note_declared(target, arguments)
+        return entry_point
 
     def _add(self, target: Any, arguments: tuple[Any, ...], found: Found) -> Any:
         """The entry point of a method, added to a dispatcher, or None."""
@@ -497,24 +533,46 @@ class Bridge:
                 )
                 if entry is not None:
                     return entry
-                self._note_compiled(this, sig)
             return original(this, sig)
 
         return compile
 
-    def _note_compiled(self, target: Any, sig: Any) -> None:
+    def _note_compiled(
+        self, target: Any, arguments: tuple[Any, ...], declared: Any, as_built: bool
+    ) -> None:
         """Numba is about to compile a dispatcher: what calls it with these types gets that one,
-        though the image knows another. What it knows by the same key was looked at already."""
-        arguments, declared = sigutils.normalize_signature(sig)
-        arguments = tuple(arguments)
+        though callers in images may call another. as_built: an image has it, but not for calls."""
         if Overloads.has(target, arguments, tuple([kind._code for kind in arguments])):
             return
         known = self._known_to_callers(target, arguments)
-        if declared is not None or known is None:
-            if known is not None:
-                self._note_outdated(known)  # also of callers that have it in their closures
-            # Its code, options and locals of now may not be those of calls to come.
-            target.__dict__.setdefault(COMPILED, set()).add(arguments)
+        same: set[Any] = target.__dict__.setdefault(_SAME, set())
+        if known is not None and (as_built or self._would_return(target, known, declared)):
+            same.add(arguments)
+            return
+        same.discard(arguments)
+        if known is not None:
+            self._note_outdated(known)
+
+    def _would_return(self, target: Any, key: str, declared: Any) -> bool:
+        """Whether a method returns what is declared, and would answer now but for that."""
+        image = self._image_with(key)
+        row = image.row(key) if image is not None else None
+        return (
+            image is not None
+            and row is not None
+            and declared is not None
+            and bounds_are_checked() == self._bounds
+            and key not in self.outdated
+            and self._changed_global(image, row, target.py_func) is None
+            and self._return_type(image, row["return"]) == declared
+        )
+
+    def _note_declared(self, target: Any, arguments: tuple[Any, ...]) -> None:
+        """A dispatcher is given a method with a declared return type: what calls it with these
+        types gets that one, though callers in images may call another."""
+        known = self._known_to_callers(target, arguments)
+        if known is not None:
+            target.__dict__[DECLARED] = True
 
     def _known_to_callers(self, target: Any, arguments: tuple[Any, ...]) -> str | None:
         """The key of the method that an image's code calls for a dispatcher as it is now."""
@@ -541,8 +599,9 @@ class Bridge:
                 found = None
                 if not _has_failed(this, arguments, None):
                     found = self._find(
-                        "function", this.py_func, dispatcher_options(this), "", signature, this
-                    )
+                        "function", this.py_func, dispatcher_options(this), "", signature, this,
+                        arguments,
+                    )  # fmt: skip
             except Unkeyable:
                 found = None
             finally:
@@ -721,6 +780,36 @@ class Bridge:
             return original(this, *args, **kwargs)
 
         return call
+
+
+def _dispatchers_in(values: Iterable[Any]) -> list[Any]:
+    """The dispatchers that code may call which has values as constants: also within tuples, and in
+    the closures of those."""
+    found: list[Any] = []
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, tuple):
+            waiting.extend(value)
+        elif type(value) is CPUDispatcher and not any(value is one for one in found):
+            found.append(value)
+            waiting.extend(_held(value.py_func))
+    return found
+
+
+def _held(function: Any) -> list[Any]:
+    """What a function's closure holds."""
+    cells = getattr(function, "__closure__", None) or ()
+    return [cell.cell_contents for cell in cells if cell != EMPTY_CELL]
+
+
+def _functions_among(kinds: Iterable[Any]) -> Iterator[Any]:
+    """The dispatchers that arguments of these types are, also within tuples."""
+    for kind in kinds:
+        if isinstance(kind, types.BaseTuple):
+            yield from _functions_among(kind)
+        elif isinstance(kind, types.Dispatcher):
+            yield kind.dispatcher
 
 
 def _function_address(value: Any) -> int:
