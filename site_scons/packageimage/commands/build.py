@@ -71,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=WHOLE_PACKAGE,
         default=[],
         metavar="MODULE",
-        help="keep what the module, or without a name each module, holds after its import; its "
-        "source does not run any more",
+        help="keep what the module, or without a name each module that importing the package "
+        "imports, holds after its import; its source does not run any more",
     )
     parser.add_argument(
         "--preference",
