@@ -19,7 +19,7 @@ from . import image as images
 if TYPE_CHECKING:
     from .image import Image
 
-EMPTY_CELL = CellType()
+_EMPTY_CELL = CellType()
 _WORD = 8  # bytes of a pointer
 
 # Of all images: the dispatchers that were given a method, by its key: nearly always one, more than
@@ -50,6 +50,12 @@ def answered() -> Collection[str]:
     return _answered.keys()
 
 
+def held_by(function: Any) -> list[Any]:
+    """What a function's closure holds; nothing for what is no function."""
+    cells = getattr(function, "__closure__", None) or ()
+    return [cell.cell_contents for cell in cells if cell != _EMPTY_CELL]
+
+
 def _knows(namespace: dict[str, Any], target: object) -> bool:
     """Whether code of a module may call a dispatcher: it is a global, an attribute of a class, or
     in the closure of another dispatcher."""
@@ -61,8 +67,7 @@ def _knows(namespace: dict[str, Any], target: object) -> bool:
         if isinstance(value, type):
             parts = [getattr(item, "__func__", item) for item in vars(value).values()]
         elif type(value).__name__ == "CPUDispatcher":
-            cells = value.py_func.__closure__ or ()
-            parts = [cell.cell_contents for cell in cells if cell != EMPTY_CELL]
+            parts = held_by(value.py_func)
         if any(part is target for part in parts):
             return True
     return False

@@ -56,7 +56,7 @@ from ..model.type_spec import names_class
 from . import logs, note
 from .argument_types import spec_of
 from .image import ARRAY, loads
-from .methods import EMPTY_CELL, note_answer
+from .methods import held_by, note_answer
 from .numba_attach import (
     DECLARED,
     KEY,
@@ -213,7 +213,7 @@ class Bridge:
         if image is None or row is None:
             return None
         changed = self._changed_global(image, row, function)
-        for callee in _dispatchers_in((*_held(function), *_functions_among(arguments))):
+        for callee in _dispatchers_in((*held_by(function), *_functions_among(arguments))):
             self._look_at_callee(callee)
         if changed is None and key in self.outdated:
             changed = "expected callees as at build, found one that was compiled otherwise"
@@ -500,7 +500,8 @@ class Bridge:
         if asks is None:
             pass
         elif entry_point is None:
-            self._note_compiled(target, arguments, declared, found is not None and not declared)
+            as_built = found is not None and declared is None
+            self._note_compiled(target, arguments, declared, as_built)
         elif declared is not None:
             self._note_declared(target, arguments)
         return entry_point
@@ -793,14 +794,8 @@ def _dispatchers_in(values: Iterable[Any]) -> list[Any]:
             waiting.extend(value)
         elif type(value) is CPUDispatcher and not any(value is one for one in found):
             found.append(value)
-            waiting.extend(_held(value.py_func))
+            waiting.extend(held_by(value.py_func))
     return found
-
-
-def _held(function: Any) -> list[Any]:
-    """What a function's closure holds."""
-    cells = getattr(function, "__closure__", None) or ()
-    return [cell.cell_contents for cell in cells if cell != EMPTY_CELL]
 
 
 def _functions_among(kinds: Iterable[Any]) -> Iterator[Any]:
