@@ -104,10 +104,12 @@ def test_a_thread_in_the_midst_of_importing_what_restores(packages, monkeypatch)
 
 
 class Restores(Session):
-    """One that could restore all modules of a package."""
+    """One that could restore all modules of a package, or has others run their source."""
+
+    find = staticmethod(loader.spec_of)
 
     def find_spec(self, name, path=None, target=None):
-        return loader.spec_of(name, path, self) if name.startswith("plainly.") else None
+        return self.find(name, path, self) if name.startswith("plainly.") else None
 
 
 @pytest.fixture
@@ -153,6 +155,20 @@ def test_a_module_beside_others_is_found_as_importlib_finds_it(folder, monkeypat
     assert [getattr(found, name) for name in SHOWN] == [getattr(expected, name) for name in SHOWN]
     assert found.loader.path == expected.loader.path
     assert not asked
+
+
+def test_one_that_runs_its_source_is_found_as_importlib_finds_it(folder, monkeypatch):
+    monkeypatch.setattr(Restores, "find", staticmethod(loader.quick_spec_of))
+    found, expected, asked = looked_up(monkeypatch, "one")
+    assert [getattr(found, name) for name in SHOWN] == [getattr(expected, name) for name in SHOWN]
+    assert type(found.loader) is type(expected.loader)
+    assert found.loader == expected.loader
+    assert not asked
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    assert module.__cached__ == expected.cached
+    for name in ("inner", "missing"):
+        assert looked_up(monkeypatch, name)[0] is None
 
 
 @pytest.mark.parametrize("name", ["inner", "missing"])

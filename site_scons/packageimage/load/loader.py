@@ -107,9 +107,7 @@ def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
     """
     beside = _source_beside(name, path, session)
     if beside is not None:
-        found = ModuleSpec(name, ImageLoader(name, beside, session), origin=beside)
-        found.has_location = True
-        return found
+        return _spec_beside(ImageLoader(name, beside, session))
     spec = found_by_others(name, path, session)
     if spec is None or spec.loader is None:
         return spec
@@ -120,6 +118,19 @@ def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
 
     around_run(spec, before=lambda: session.restored_package(name))
     return spec
+
+
+def quick_spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
+    """The spec of a module that runs its source, as Python's own finders make it, where these would
+    find it beside others (`_source_beside`). None elsewhere: they are asked next."""
+    beside = _source_beside(name, path, session)
+    return None if beside is None else _spec_beside(SourceFileLoader(name, beside))
+
+
+def _spec_beside(loader: SourceFileLoader) -> ModuleSpec:
+    found = ModuleSpec(loader.name, loader, origin=loader.path)
+    found.has_location = True
+    return found
 
 
 def _source_beside(name: str, path: Any, session: Restoring) -> str | None:
