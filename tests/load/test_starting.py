@@ -389,12 +389,14 @@ made = [[Function(None, "m", (), None) for _ in range(500)] for _ in range(8)]
 
 def reserve(thread):
     barrier.wait()
-    for function in made[thread]:
-        assert calls.reserve(function, 3)
+    for at in range(0, 500, 5):
+        none = Function(None, "m", (), None)
+        assert calls.reserve([(none, 0), *((function, 3) for function in made[thread][at : at + 5])])
+        assert none.first < 0
 
 at_once(reserve)
 print(all(calls.functions[f.first : f.first + 3] == [f] * 3 for found in made for f in found))
-print(calls.reserve(Function(None, "m", (), None), 1), "numba" in sys.modules)
+print(calls.reserve([(Function(None, "m", (), None), 1)]), "numba" in sys.modules)
 """
 
 

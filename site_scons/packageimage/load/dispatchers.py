@@ -157,7 +157,7 @@ def make(function: Function) -> Any:
         with _function_lock:
             if _class is None:
                 _make_class(native)
-    _, _, names, takes_rest, falls_back, *_ = function.head
+    names, takes_rest, falls_back = function.head[2:5]
     defaults = function.defaults
     found = _class(
         _type_manager, len(names), True, names,

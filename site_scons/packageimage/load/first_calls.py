@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from _thread import RLock
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,8 @@ class FirstCalls:
         number of one that cannot start by itself and the arguments of its first call, and returns
         what shall be called instead."""
         self.specs = specs
-        self._codes = list(map(native.codes_of, specs))
+        self.codes = list(map(native.codes_of, specs))
+        """The numbers of their types in Numba's C code, by number of specs."""
         self.functions: list[Function] = []  # by number of specialisation
         self.started: list[int] = []  # what was called, in that order; the image's code adds to it
         self._noted = 0
@@ -65,48 +66,34 @@ class FirstCalls:
         def made(name: str, address: int | None) -> Any:
             return native.functions.make_function(module, name, "", address, nothing, (self,))
 
-        self._add: Any = made("add", state[5])
+        self.add: Callable[..., object] = made("add", state[5])
+        """Give a dispatcher a specialisation: (dispatcher, its `Function`, of `codes`, number of
+        the specialisation, partition and position of its code among the image's entries; and where
+        it need not ask, of each global that counts namespace, name, expected value, in a row).
+        All of these are hidden from the garbage collector (`untrack`)."""
         self.untrack: Callable[..., object] = made("untrack", state[6])
         """Hide objects from the garbage collector: lists, dictionaries, tuples that live as long
         as the process. What it does to a process that ends goes by what it has to look at."""
         self.untrack(self.functions)
         answer_sources.append(self.note_started)
 
-    def reserve(self, function: Function, count: int) -> bool:
-        """Give a function numbers for its specialisations; whether it has any and there are enough,
-        as there are unless a module was restored twice."""
-        if not count:
-            return False
+    def reserve(self, counts: Iterable[tuple[Function, int]]) -> bool:
+        """Give functions numbers for their specialisations, of which they have so many; whether
+        there are enough, as there are unless a module was restored twice."""
+        taken: list[Function] = []
+        for function, count in counts:
+            taken += [function] * count
+        if not taken:
+            return True
         at = len(self.functions)
-        self.functions.extend([function] * count)  # at once: threads and signal handlers may do so
-        at = self.functions.index(function, at)
-        if at + count > self._count:
+        self.functions.extend(taken)  # at once: threads and signal handlers may do so
+        at = self.functions.index(taken[0], at)
+        if at + len(taken) > self._count:
             return False
-        function.first = at
+        for number, function in enumerate(taken, at):
+            if function.first < 0:
+                function.first = number
         return True
-
-    def add(
-        self,
-        number: int,
-        function: Function,
-        kind: int,
-        partition: int,
-        position: int,
-        checks: tuple[Any, ...] | None,
-    ) -> None:
-        """Give a dispatcher a specialisation.
-
-        kind: the number of its specs. partition, position: of its code among the image's entries.
-        checks: (namespace, name, expected value) of each global, in a row; None for one that has to
-        ask.
-
-        All of these are hidden from the garbage collector (`untrack`).
-        """
-        found, codes = function.dispatcher, self._codes[kind]
-        if checks is None:
-            self._add(found, function, codes, number, partition, position)
-        else:
-            self._add(found, function, codes, number, partition, position, checks)
 
     def callable(self, number: int) -> Any:
         """What a dispatcher calls for a specialisation; None where it has none yet."""

@@ -41,7 +41,11 @@ def rebuild(
     `shared_of(module)`: what `rebuild` returned for a module restored earlier; imports it if need
     be. Data of another version or damaged raises whatever the pickle raises.
     """
-    return _Restorer(namespace, name, data, buffers, special, shared_of).load()  # type: ignore[no-any-return]
+    restorer = _Restorer(namespace, name, data, buffers, special, shared_of)
+    shared: list[Any] = restorer.load()
+    # It holds methods of its own, and would wait for the garbage collector, the data with it.
+    restorer.memo.clear()
+    return shared
 
 
 def early_module(name: str) -> ModuleType | None:

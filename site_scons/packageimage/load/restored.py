@@ -84,6 +84,9 @@ class RestoredPackage:
             return False
         data = self.data
         self.first_calls = FirstCalls(self.image, native, data.n_starts, data.specs, self._resolve)
+        hide = self.first_calls.untrack
+        for module in data.modules:
+            hide(*module.containers())
         return True
 
     @property
@@ -109,7 +112,8 @@ class RestoredPackage:
         try:
             if numba_is_there():
                 dispatchers.wait_for_numba()
-            if getattr(sys.modules.get("numba.core.config"), "DISABLE_JIT", 0):
+            config = sys.modules.get("numba.core.config")
+            if config is not None and getattr(config, "DISABLE_JIT", False):
                 # By the program: a session whose environment says so has no images.
                 raise CannotRestore("Numba's decorators are switched off in this process")
             self._check_absent(record)
@@ -150,7 +154,10 @@ class RestoredPackage:
         """Import Numba where a setting says which threads there are, and functions of a module that
         is about to be restored take them for granted."""
         heads = self._heads.get(module) or self._read_heads(module)
-        if not any(head[0] == PARALLEL for head in heads):
+        for head in heads:
+            if head[0] == PARALLEL:
+                break
+        else:
             return
         native = dispatchers.native_extensions()
         try:
@@ -256,7 +263,8 @@ class RestoredPackage:
         start, size = self.modules[module].functions
         heads, looked_at = marshal.loads(self.image.data[start : start + size])
         if self.first_calls is not None:
-            self.first_calls.untrack(heads, *heads)
+            names = [head[2] for head in heads if type(head[2]) is tuple]
+            self.first_calls.untrack(heads, *heads, *names, looked_at, *looked_at)
         self._looked_at[module] = looked_at
         self._heads[module] = heads
         return heads  # type: ignore[no-any-return]
@@ -271,26 +279,39 @@ class RestoredPackage:
         native = dispatchers.native_extensions()
         if native is None:
             return
-        known: dict[int, tuple[Any, ...] | None] = {}
+        counts = []
         for function in made:
-            # What a closure holds, and what a module holds that is not there yet, has to be asked.
-            is_plain = function.module == name and function.parts[1] is None
             if function.module == name:
                 function.namespace = namespace
-            head = function.head
-            starts = range(FIRST_START, len(head), START)
-            if not calls.reserve(function, len(starts)):
-                continue
-            for place, at in enumerate(starts, function.first):
-                _, kind, partition, position, own, number = head[at : at + START]
+            counts.append((function, (len(function.head) - FIRST_START) // START))
+        if not calls.reserve(counts):
+            return
+        slots, environment_slots = self.image.slots, self.image.environment_slots
+        environment = id(self._plain_environment(namespace, native))
+        known: dict[int, tuple[Any, ...] | None] = {}
+        for function, count in counts:
+            # What a closure holds, and what a module holds that is not there yet, has to be asked.
+            is_plain = function.module == name and function.parts[1] is None
+            head, at = function.head, FIRST_START
+            for place in range(function.first, function.first + count):
+                kind, partition, position, own, number = head[at + 1 : at + START]
+                at += START
+                row = (
+                    function.dispatcher, function, calls.codes[kind], place, partition, position
+                )  # fmt: skip
                 checks = None
                 if is_plain and number is not None:
                     if number not in known:
                         known[number] = self._checks(number, name, namespace)
                     checks = known[number]
-                    if checks is not None:
-                        self._fill_plain(own, namespace, native)
-                calls.add(place, function, kind, partition, position, checks)
+                if checks is None:
+                    calls.add(*row)
+                    continue
+                # The environment of such a function has no constants.
+                slot = environment_slots[own]
+                if slot != NO_SLOT:
+                    slots[slot] = environment
+                calls.add(*row, checks)
 
     def _checks(self, number: int, name: str, namespace: Any) -> tuple[Any, ...] | None:
         """(namespace, name, value) of each global of a set, in a row: what they have to be when a
@@ -313,12 +334,6 @@ class RestoredPackage:
                 return None
             found += (where, attribute, value)
         return tuple(found)
-
-    def _fill_plain(self, own: int, namespace: Any, native: Extensions) -> None:
-        """Fill the slot of an environment without constants, by its place in what was captured."""
-        slot = self.image.environment_slots[own]
-        if slot != NO_SLOT:
-            self.image.slots[slot] = id(self._plain_environment(namespace, native))
 
     def _plain_environment(self, namespace: Any, native: Extensions) -> Any:
         """One for all functions of a namespace: code only reads it."""

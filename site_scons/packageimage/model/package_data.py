@@ -59,6 +59,13 @@ class RestoredModule:
         self.functions = functions
         self.details = details
 
+    def containers(self) -> tuple[object, ...]:
+        """What the garbage collector would look at: itself, and what it holds."""
+        return (
+            self, self.imports, self.absent, self.lazy, *self.lazy, self.frozen, *self.frozen,
+            self.pickle, self.buffers, self.functions, self.details,
+        )  # fmt: skip
+
 
 class PackageData:
     """buffers: place of each and whether it is read-only. n_starts: how many specialisations the
