@@ -104,12 +104,10 @@ def test_a_thread_in_the_midst_of_importing_what_restores(packages, monkeypatch)
 
 
 class Restores(Session):
-    """One that could restore all modules of a package, or has others run their source."""
-
-    find = staticmethod(loader.spec_of)
+    """One that could restore all modules of a package."""
 
     def find_spec(self, name, path=None, target=None):
-        return self.find(name, path, self) if name.startswith("plainly.") else None
+        return loader.spec_of(name, path, self) if name.startswith("plainly.") else None
 
 
 @pytest.fixture
@@ -157,28 +155,16 @@ def test_a_module_beside_others_is_found_as_importlib_finds_it(folder, monkeypat
     assert not asked
 
 
-def test_one_that_runs_its_source_is_found_as_importlib_finds_it(folder, monkeypatch):
-    monkeypatch.setattr(Restores, "find", staticmethod(loader.quick_spec_of))
-    found, expected, asked = looked_up(monkeypatch, "one")
-    assert [getattr(found, name) for name in SHOWN] == [getattr(expected, name) for name in SHOWN]
-    assert found.loader.path == expected.loader.path
-    assert not asked
-    for name in ("inner", "missing"):
-        assert looked_up(monkeypatch, name)[0] is None
-
-
-@pytest.mark.parametrize("find", [loader.spec_of, loader.quick_spec_of])
-def test_a_new_module_has_what_importlib_gives_it(folder, monkeypatch, find):
-    (folder / "one.py").write_text("VALUE = 1\n")
-    monkeypatch.setattr(Restores, "find", staticmethod(find))
-    found, expected, _ = looked_up(monkeypatch, "one")
-    modules = [importlib.util.module_from_spec(spec) for spec in (found, expected)]
-    for module, spec in zip(modules, (found, expected), strict=True):
+@pytest.mark.parametrize("name", ["one", "inner"])
+def test_a_new_module_has_what_importlib_gives_it(folder, monkeypatch, name):
+    found, expected, _ = looked_up(monkeypatch, name)
+    both = []
+    for spec in (found, expected):
+        module = importlib.util.module_from_spec(spec)
         assert module.__spec__ is spec and module.__loader__ is spec.loader
         spec.loader.exec_module(module)
-    ours, theirs = ({**vars(m), "__spec__": 0, "__loader__": 0, "__builtins__": 0} for m in modules)
-    assert list(ours.items()) == list(theirs.items())
-    assert ours["VALUE"] == 1
+        both.append({**vars(module), "__spec__": 0, "__loader__": 0})
+    assert list(both[0].items()) == list(both[1].items())  # in that order
 
 
 @pytest.mark.parametrize("name", ["inner", "missing"])
@@ -214,6 +200,25 @@ def test_a_finder_that_knows_the_module_is_asked(folder, monkeypatch):
     found, _, asked = looked_up(monkeypatch, "one")
     assert asked
     assert found.loader.path == str(folder / "three.py")
+
+
+def test_a_program_whose_sources_are_loaded_otherwise(folder, monkeypatch):
+    class Instrumented(importlib.machinery.SourceFileLoader):
+        pass
+
+    hook = importlib.machinery.FileFinder.path_hook((Instrumented, [".py"]))
+    monkeypatch.setattr(sys, "path_hooks", [hook, *sys.path_hooks])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+    importlib.import_module("plainly.three")
+    for _ in range(2):  # the first one makes Python's finder
+        _, expected, asked = looked_up(monkeypatch, "one")
+        assert asked and type(expected.loader) is Instrumented
+
+
+def test_a_finder_of_an_older_kind_is_passed_over(folder, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [object(), *sys.meta_path])
+    found, expected, _ = looked_up(monkeypatch, "one")
+    assert found.loader.path == expected.loader.path
 
 
 class Kept:

@@ -24,26 +24,6 @@ if TYPE_CHECKING:
     from .protocols import Restoring
 
 
-class QuickLoader(SourceFileLoader):
-    """A source file's loader that spares importlib asking a new module for what no new module has.
-
-    That fails at some length three times for each module: 5 us, as much as running a short one.
-    """
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """importlib's protocol."""
-        return _with_file(ModuleType(spec.name), spec)
-
-
-def _with_file(module: ModuleType, spec: ModuleSpec) -> ModuleType:
-    """A new module with the attributes that importlib would give it next."""
-    if spec.has_location and spec.origin is not None:
-        module.__file__ = spec.origin
-        if spec.cached is not None:
-            module.__cached__ = spec.cached  # type: ignore[attr-defined]
-    return module
-
-
 class ImageLoader(SourceFileLoader):
     """A source file's loader that takes what the module holds from an image.
 
@@ -63,7 +43,16 @@ class ImageLoader(SourceFileLoader):
         # Another thread may be in the midst of importing it, and has restored nothing yet.
         early_module = getattr(objects, "early_module", None)
         module: ModuleType | None = None if early_module is None else early_module(spec.name)
-        return _with_file(ModuleType(spec.name) if module is None else module, spec)
+        if spec.submodule_search_locations is not None or not spec.has_location:
+            return module
+        if module is None:
+            module = ModuleType(spec.name)
+        # As importlib would do it next, which asks a new module for both first; that fails, and at
+        # such length that it takes as long as restoring a function.
+        module.__file__ = spec.origin
+        if spec.cached is not None:
+            module.__cached__ = spec.cached  # type: ignore[attr-defined]
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
         """importlib's protocol. A module that is reloaded runs its source, which may be edited."""
@@ -128,7 +117,9 @@ def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
     """
     beside = _source_beside(name, path, session)
     if beside is not None:
-        return _spec_beside(ImageLoader(name, beside, session))
+        found = ModuleSpec(name, ImageLoader(name, beside, session), origin=beside)
+        found.has_location = True
+        return found
     spec = found_by_others(name, path, session)
     if spec is None or spec.loader is None:
         return spec
@@ -139,19 +130,6 @@ def spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
 
     around_run(spec, before=lambda: session.restored_package(name))
     return spec
-
-
-def quick_spec_of(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
-    """The spec of a module that runs its source, where Python's own finders would find it beside
-    others (`_source_beside`). None elsewhere: they are asked next."""
-    beside = _source_beside(name, path, session)
-    return None if beside is None else _spec_beside(QuickLoader(name, beside))
-
-
-def _spec_beside(loader: SourceFileLoader) -> ModuleSpec:
-    found = ModuleSpec(loader.name, loader, origin=loader.path)
-    found.has_location = True
-    return found
 
 
 def _source_beside(name: str, path: Any, session: Restoring) -> str | None:
@@ -168,12 +146,14 @@ def _source_beside(name: str, path: Any, session: Restoring) -> str | None:
     known: Any = sys.path_importer_cache.get(folder)
     if type(known) is not FileFinder or not os.path.isabs(folder):
         return None
+    if _SOURCES not in getattr(known, "_loaders", ()):
+        return None  # a program has Python's finder make loaders of its own
     for finder in list(sys.meta_path):
         if finder is PathFinder:
             break
         if finder is own or finder in _OF_NO_FILES:
             continue
-        if finder.find_spec(name, path) is not None:
+        if not hasattr(finder, "find_spec") or finder.find_spec(name, path) is not None:
             return None
     else:
         return None
@@ -196,13 +176,14 @@ def _source_beside(name: str, path: Any, session: Restoring) -> str | None:
 
 _OF_NO_FILES = (BuiltinImporter, FrozenImporter)  # whose modules are in no package
 _OF_EXTENSIONS = tuple(EXTENSION_SUFFIXES)
+_SOURCES = (".py", SourceFileLoader)
 
 
 def found_by_others(name: str, path: Any, session: Restoring) -> ModuleSpec | None:
     """What importlib would find without `session`: editable installs have finders of their own."""
     own: Any = session
     for finder in list(sys.meta_path):
-        if finder is not own:
+        if finder is not own and hasattr(finder, "find_spec"):  # as importlib since Python 3.12
             spec = finder.find_spec(name, path)
             if spec is not None:
                 return spec

@@ -59,9 +59,6 @@ WAITING = "_pkgimage_waiting"
 Numba's C code has for the types of the arguments, these types, what was found, the entry point, and
 more; a list of several. Nearly all have one, and the garbage collector looks at each object."""
 
-_APART = "_pkgimage_overloads"
-"""And under this one its `overloads` meanwhile."""
-
 DECLARED = "_pkgimage_declared"
 """Under this name a dispatcher says that it was given a method with a return type that was asked
 for, where its callers in images call one with its own."""
@@ -144,12 +141,8 @@ class _Starts:
 
 
 class Overloads:
-    """`Dispatcher.overloads` where methods that an image answered wait: they become compile results
-    when somebody asks for any of a dispatcher's, which calls do not.
-
-    Python asks this only where the dispatcher has no attribute of that name itself, which is kept
-    apart meanwhile: dispatchers are made in great numbers, and set theirs.
-    """
+    """`Dispatcher.overloads` as an attribute that looks first: methods that an image answered
+    become compile results when somebody asks for any of a dispatcher's, which calls do not."""
 
     def __init__(self, make: Callable[..., Any]) -> None:
         """`make` makes a compile result of what waits."""
@@ -159,33 +152,34 @@ class Overloads:
         if target is None:
             return self
         state = target.__dict__
-        with compiler_lock:
-            # Of two threads the second finds none waiting, and takes the first's results.
-            if WAITING in state and "overloads" not in state:
-                overloads = state[_APART]
+        if WAITING in state:
+            with compiler_lock:
+                # Of two threads the second finds none, and waits here for the first's results.
                 for waiting in _those_waiting(state):
-                    overloads[waiting[1]] = self._make(*waiting)
-                state["overloads"] = overloads
-                del state[WAITING], state[_APART]
+                    state["overloads"][waiting[1]] = self._make(*waiting)
+                state.pop(WAITING, None)
         try:
             return state["overloads"]
         except KeyError:
             raise AttributeError("overloads") from None
+
+    def __set__(self, target: Any, value: Any) -> None:
+        target.__dict__["overloads"] = value
+        target.__dict__.pop(WAITING, None)
 
     @classmethod
     def add(cls, target: Any, found: tuple[Any, ...], object_mode: bool) -> bool:
         """As `Dispatcher.add_overload` does, but for the compile result. found: as in `WAITING`.
         False where there is such an overload, be it one that waits: nothing was done."""
         state = target.__dict__
-        waiting = _those_waiting(state)
+        waiting = state.get(WAITING)
         if (waiting or state["overloads"]) and cls.has(target, found[1], found[0]):
             return False
         target._insert(found[0], found[3], object_mode)
-        if waiting:
-            state[WAITING] = [*waiting, found]
-        else:
+        if waiting is None:
             state[WAITING] = found
-            state[_APART] = state.pop("overloads")
+        else:
+            state[WAITING] = [*_those_waiting(state), found]
         return True
 
     @staticmethod
@@ -195,21 +189,12 @@ class Overloads:
         for waiting in _those_waiting(state):
             if waiting[0] == codes:
                 return True
-        return arguments in those_compiled(target)
-
-
-def those_compiled(target: Any) -> Mapping[tuple[Any, ...], Any]:
-    """A dispatcher's overloads without those that wait."""
-    state = target.__dict__
-    found = state.get("overloads")
-    return state[_APART] if found is None else found  # type: ignore[no-any-return]
+        return arguments in state["overloads"]
 
 
 def _those_waiting(state: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
-    if "overloads" in state:
-        return ()  # nothing waits, or somebody has set the attribute
-    waiting = state[WAITING]
-    return waiting if type(waiting) is list else (waiting,)
+    waiting = state.get(WAITING, ())
+    return waiting if type(waiting) is list or not waiting else (waiting,)
 
 
 class Attachments:
@@ -524,7 +509,8 @@ def _is_as_at_build(starts: _Starts, at: int, own: str, function: Any) -> bool:
         starts.constants[at] = module, name, value
         return True
     # Its code may be set, too. What Numba has compiled it for, callers may have to call.
-    return DECLARED not in value.__dict__ and not those_compiled(value)
+    state = value.__dict__
+    return DECLARED not in state and not state["overloads"]
 
 
 # -- shapes of functions ---------------------------------------------------------------------

@@ -66,7 +66,6 @@ from .numba_attach import (
     bounds_are_checked,
     compiler_lock,
     replace,
-    those_compiled,
 )
 from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
 
@@ -285,7 +284,7 @@ class Bridge:
         types of arguments: code of Numba's, or an image's with another return type. Numba compiles
         nothing for types that a dispatcher has code for."""
         state = target.__dict__
-        if DECLARED in state or those_compiled(target):
+        if DECLARED in state or state["overloads"]:
             for arguments, result in tuple(target.overloads.items()):
                 known = self._known_to_callers(target, arguments)
                 if known is None or arguments in state.get(_SAME, ()):

@@ -86,9 +86,8 @@ class Session:
         this session first.
 
         That of packages with images, of modules that an image restores, and of Numba, to learn when
-        it is there; other modules of packages with images as they are. Nothing is loaded here:
-        until Python 3.12 finders are called under the lock of all imports, and another thread may
-        hold Numba's and wait for that one.
+        it is there. Nothing is loaded here: until Python 3.12 finders are called under the lock of
+        all imports, and another thread may hold Numba's and wait for that one.
         """
         top = fullname.partition(".")[0]
         if top in self._images and (top not in self._seen or top in self._loading):
@@ -96,9 +95,6 @@ class Session:
             return loader.spec_of(fullname, path, self)
         if fullname in self._restored:
             return loader.spec_of(fullname, path, self)
-        if path is not None and top in self.loaded:
-            # Of a package that may have hundreds: this costs less than asking the next finder.
-            return loader.quick_spec_of(fullname, path, self)
         if fullname == "numba":
             from .running import spec_of_numba
 
