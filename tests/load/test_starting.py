@@ -391,7 +391,8 @@ def reserve(thread):
     barrier.wait()
     for at in range(0, 500, 5):
         none = Function(None, "m", (), None)
-        assert calls.reserve([(none, 0), *((function, 3) for function in made[thread][at : at + 5])])
+        ours = [(function, 3) for function in made[thread][at : at + 5]]
+        assert calls.reserve([(none, 0), *ours])
         assert none.first < 0
 
 at_once(reserve)

@@ -263,7 +263,8 @@ class RestoredPackage:
         start, size = self.modules[module].functions
         heads, looked_at = marshal.loads(self.image.data[start : start + size])
         if self.first_calls is not None:
-            names = [head[2] for head in heads if type(head[2]) is tuple]
+            # Nothing but what the garbage collector knows may be hidden from it.
+            names = [head[2] for head in heads if len(head) > 2 and type(head[2]) is tuple]
             self.first_calls.untrack(heads, *heads, *names, looked_at, *looked_at)
         self._looked_at[module] = looked_at
         self._heads[module] = heads
