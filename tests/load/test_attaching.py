@@ -256,6 +256,14 @@ OTHER_FUNCTIONS = {
         show("numbers.scaled(2.0)")
         show("users.twice(2.0)")
         """,
+    "overloads are cleared": """
+        numbers.scaled.compile("float64(float64)")
+        show("users.through_module(2.0)")
+        show("len(users.through_module.overloads)")
+        users.through_module.overloads.clear()
+        others = [str.upper, "x".upper, [1].append, {}.get] * 3
+        show("users.through_module(2.0)")
+        """,
     "a subclass of arrays": """
         from numba import types
         from numba.extending import typeof_impl

@@ -122,6 +122,9 @@ _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), ModuleType, Bui
 _TYPES_OF_FUNCTIONS = "numba.experimental.function_type"
 _ANEW = "_pkgimage_anew"
 
+_ENTRY_POINTS = "_pkgimage_entry_points"
+"""Under this name a dispatcher holds the entry points that it has of the bridge."""
+
 _SAME = "_pkgimage_same"
 """Under this name a dispatcher holds the types of arguments that Numba has compiled it for as an
 image's callers have it: a set of tuples."""
@@ -519,11 +522,13 @@ class Bridge:
                     entry_point = self._entry_point(found)
                     waiting = codes, arguments, found, entry_point
                     Overloads.add(target, waiting, found.row["objectmode"])
+                    _keep(target, entry_point)
                     return entry_point
                 result = self.result(found, arguments)
             except CannotAttach:
                 return None
             target.add_overload(result)
+            _keep(target, result.entry_point)
         return result.entry_point
 
     def _dispatcher_compile(self, original: Hook) -> Hook:
@@ -822,6 +827,12 @@ def _function_address(value: Any) -> int:
     if not address:
         raise CannotAttach(f"expected a C function, found {type(value).__name__}")
     return int(address)
+
+
+def _keep(target: Any, entry_point: Any) -> None:
+    """Keep an entry point for as long as its dispatcher, whose C code has but a pointer to it. Code
+    that Numba compiles keeps its own, also where a program clears `overloads`."""
+    target.__dict__.setdefault(_ENTRY_POINTS, []).append(entry_point)
 
 
 def _can_wait(target: Any) -> bool:
