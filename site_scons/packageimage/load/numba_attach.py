@@ -164,8 +164,10 @@ class Overloads:
             raise AttributeError("overloads") from None
 
     def __set__(self, target: Any, value: Any) -> None:
-        target.__dict__["overloads"] = value
-        target.__dict__.pop(WAITING, None)
+        state = target.__dict__
+        state["overloads"] = value
+        if WAITING in state:
+            del state[WAITING]
 
     @classmethod
     def add(cls, target: Any, found: tuple[Any, ...], object_mode: bool) -> bool:
