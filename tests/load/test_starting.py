@@ -227,6 +227,24 @@ def test_a_change_after_some_first_calls(home, tmp_path, change):
     run_attached(home, tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["users.of_closure(2.0)", "change", "numbers.holds(2.0)"],
+        ["users.of_closure(2.0)", "import numba", "change", "numbers.holds(2.0)"],
+        ["users.of_closure(2.0)", "change", "import numba", "numbers.holds(2.0)"],
+        ["users.of_closure(2.0)", "change", "numbers.holds.recompile()", "numbers.holds(2.0)"],
+        ["numbers.holds(2.0)", "change", "users.of_closure(2.0)", "numbers.holds(2.0)"],
+        ["change", "users.of_closure(2.0)", "numbers.holds(2.0)"],
+    ],
+    ids=" ".join,
+)
+def test_what_a_closure_held_when_its_caller_was_answered(home, tmp_path, steps):
+    text = program_of([CHANGES[-1] if step == "change" else step for step in steps])
+    run_both(home, tmp_path, text)
+    run_attached(home, tmp_path, text)
+
+
 @pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -50,6 +50,10 @@ Hook = Callable[..., Any]
 KEY = "_pkgimage_key"
 """Under this name a dispatcher holds, while it is asked to compile, the key of what it asks for."""
 
+RESTORED_KEYS = "_pkgimage_restored_keys"
+"""And under this one, where it was restored with a closure, the keys of its methods by the types of
+their arguments, whatever the closure holds by now."""
+
 # The lock itself: entering it through Numba broadcasts two events, which takes longer than what is
 # done under it.
 compiler_lock = global_compiler_lock._lock

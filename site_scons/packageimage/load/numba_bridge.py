@@ -15,6 +15,7 @@ import ctypes
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,10 @@ from ..model.method_key import (
     array_shape,
     callback_options,
     dispatcher_options,
+    function_text,
     global_text,
     key_of_signature,
+    key_of_text,
     options_text,
     short_digest,
     type_text,
@@ -60,6 +63,7 @@ from .methods import held_by, note_answer
 from .numba_attach import (
     DECLARED,
     KEY,
+    RESTORED_KEYS,
     Hook,
     Overloads,
     address_of,
@@ -124,6 +128,9 @@ _ANEW = "_pkgimage_anew"
 
 _ENTRY_POINTS = "_pkgimage_entry_points"
 """Under this name a dispatcher holds the entry points that it has of the bridge."""
+
+_CLOSED = "_pkgimage_closed"
+"""And the texts of a closure and its options when a caller first asked for it."""
 
 _SAME = "_pkgimage_same"
 """Under this name a dispatcher holds the types of arguments that Numba has compiled it for as an
@@ -210,6 +217,8 @@ class Bridge:
             return None
         key = None if target is None else target.__dict__.get(KEY)
         if key is None:
+            key = self._key_with_caller(kind, extra, signature, target, arguments)
+        if key is None:
             key = key_of_signature(kind, function, options, extra, signature)
         image = self._image_with(key)
         row = image.row(key) if image is not None else None
@@ -228,6 +237,27 @@ class Bridge:
                 return None
         note_answer(key, target)  # a stencil's as well: its callees have frozen their globals now
         return Found(image, row)
+
+    def _key_with_caller(
+        self, kind: str, extra: str, signature: str, target: Any, arguments: tuple[Any, ...]
+    ) -> str | None:
+        """The key that a closure's method had when a caller was answered, which Numba would have
+        compiled it with: what the closure holds may have changed since. None where there is none.
+        """
+        state = {} if target is None or kind != "function" else target.__dict__
+        if _ANEW in state:
+            return None
+        keys: list[str] = []
+        if arguments in state.get(RESTORED_KEYS, ()):
+            keys.append(state[RESTORED_KEYS][arguments])
+        if _CLOSED in state:
+            text, options = state[_CLOSED]
+            keys.append(key_of_text(kind, text, options, extra, signature))
+        for key in keys:
+            image = self._image_with(key)
+            if image is not None and image.was_frozen(key, target):
+                return key
+        return None
 
     def _note_outdated(self, key: str) -> None:
         """Numba is about to compile a method with other globals than an image has; what calls it,
@@ -287,6 +317,9 @@ class Bridge:
         types of arguments: code of Numba's, or an image's with another return type. Numba compiles
         nothing for types that a dispatcher has code for."""
         state = target.__dict__
+        if target.py_func.__closure__ and _CLOSED not in state:
+            with suppress(Unkeyable):
+                state[_CLOSED] = function_text(target.py_func), dispatcher_options(target)
         if DECLARED in state or state["overloads"]:
             for arguments, result in tuple(target.overloads.items()):
                 known = self._known_to_callers(target, arguments)

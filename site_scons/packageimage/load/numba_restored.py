@@ -8,9 +8,10 @@ from typing import Any
 from numba.core import serialize, typing
 from numba.core.registry import CPUDispatcher
 
+from ..model.type_spec import names_class
 from .image import loads
 from .methods import answered, note_answer
-from .numba_attach import KEY
+from .numba_attach import KEY, RESTORED_KEYS
 from .numba_types import types_of
 
 # A pickler that was made before Numba was imported, as one of multiprocessing is to which the first
@@ -58,6 +59,12 @@ def give_specialisations(restored: Restored) -> None:
                 signature = typing.signature(return_type, *arguments)
             _compile(found, signature, key)
         keys = {specs: key for specs, _, key, _ in reversed(methods)}
+        if function.closed:
+            found.__dict__[RESTORED_KEYS] = {
+                types_of(specs, function.defaults or ()): key
+                for specs, key in keys.items()
+                if not names_class(("", *specs))  # which may be nowhere now
+            }
         answered()  # notes what other threads have called meanwhile
         for specs in function.started:
             arguments = types_of(specs, function.defaults or ())

@@ -359,7 +359,8 @@ class RestoredPackage:
             if other is not None:
                 return other
         try:
-            if _has_kept_closure(found):
+            # Or Numba would have compiled it with what the closure held then.
+            if _has_kept_closure(found) or self.image.methods.was_frozen(key, found):
                 address = self._run_ready(row, key, found, native)
                 if dispatchers.is_dispatcher(type(found)):  # else constants have imported Numba
                     return calls.start(number, address)

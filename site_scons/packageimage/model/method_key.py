@@ -365,6 +365,11 @@ def key_of_signature(
 ) -> str:
     """`key_of` where the types are known as a text: `arguments_text`, "->", `type_text`."""
     text = _closed_text(function, 0) if kind == "lifted" else function_text(function)
+    return key_of_text(kind, text, options, extra, signature)
+
+
+def key_of_text(kind: str, text: str, options: str, extra: str, signature: str) -> str:
+    """And where the function is, too: `function_text`."""
     return short_digest("\n".join((kind, text, options, extra, signature)).encode())
 
 
