@@ -63,7 +63,8 @@ def give_specialisations(restored: Restored) -> None:
             found.__dict__[RESTORED_KEYS] = {
                 types_of(specs, function.defaults or ()): key
                 for specs, key in keys.items()
-                if not names_class(("", *specs))  # which may be nowhere now
+                # Without those that only Numba can tell, and what may be nowhere now.
+                if specs is not None and not names_class(("", *specs))
             }
         answered()  # notes what other threads have called meanwhile
         for specs in function.started:
