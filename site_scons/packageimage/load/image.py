@@ -226,10 +226,10 @@ class Image:
         if not partitions:
             return []
         tables = (ctypes.c_void_p * len(partitions)).from_address(self.entry_tables)
-        # One class for all, which takes ctypes longer to make than all else here. Nothing asks a
-        # table for more than it has: positions are the image's own.
-        table_class = ctypes.c_void_p * max(1, *partitions)
-        return list(map(table_class.from_address, tables))
+        return [
+            (ctypes.c_void_p * max(length, 1)).from_address(table)
+            for table, length in zip(tables, partitions, strict=True)
+        ]
 
     def entry(self, partition: int, position: int) -> int:
         """Address of an entry's clone for the chosen CPU target."""
