@@ -26,7 +26,7 @@ import llvmlite.binding as llvm
 import numpy
 from numba import _dynfunc, _helperlib
 from numba._dynfunc import make_function
-from numba.core import codegen, config, dispatcher, lowering
+from numba.core import codegen, config, dispatcher, lowering, utils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import OmittedArg
 from numba.core.environment import Environment
@@ -352,6 +352,7 @@ class Attachments:
     def _install(self) -> None:
         CPUDispatcher.overloads = Overloads(self._result)
         replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
+        replace(utils, "pysignature", keep_last_signature)
         for owner, *names in (
             (dispatcher.Dispatcher, "compile", "recompile"),
             (dispatcher.LiftedLoop, "compile"),
@@ -517,6 +518,35 @@ def _is_as_at_build(starts: _Starts, at: int, own: str, function: Any) -> bool:
     # Its code may be set, too. What Numba has compiled it for, callers may have to call.
     state = value.__dict__
     return DECLARED not in state and not state["overloads"]
+
+
+def keep_last_signature(original: Hook) -> Hook:
+    """`inspect.signature`, as Numba asks it, without making the same one twice in a row.
+
+    Numba asks twice for each dispatcher that it makes (`Dispatcher.__init__`, and that of its
+    `_FunctionCompiler`), which is half of the making. A function without defaults, annotations and
+    attributes of its own (`__wrapped__`, `__signature__`) has a signature that depends on its code
+    alone; nobody can change either.
+    """
+    last: tuple[Any, Any] = None, None
+
+    def pysignature(function: Any, **options: Any) -> Any:
+        nonlocal last
+        if (
+            options
+            or type(function) is not FunctionType
+            or function.__defaults__ is not None
+            or function.__kwdefaults__
+            or function.__annotations__
+            or function.__dict__
+        ):
+            return original(function, **options)
+        code, known = function.__code__, last
+        if code is not known[0]:
+            known = last = code, original(function)
+        return known[1]
+
+    return pysignature
 
 
 # -- shapes of functions ---------------------------------------------------------------------
