@@ -4,9 +4,11 @@
 
 The generated package with so many kernels, its source run, each kernel called once. Seconds of CPU
 time within fresh processes that have imported Numba and typed an array, in turns: importing the
-package as it is; and with its image: enabling, importing, first calls, less what the same calls
-take once more. The difference of the two numbers of functions gives what each costs, the rest is
-the fixed part. Medians. Ends with 1 when the results differ from Numba's, never because of a time.
+package as it is; and with its image: enabling and importing, then first calls, less what the same
+calls take once more. The difference of the two numbers of functions gives what each costs, the rest
+is the fixed part. Medians. What Numba takes to import the package is shown as well: attaching makes
+that quicker, which is why the import of a function may cost less than nothing. Ends with 1 when the
+results differ from Numba's, never because of a time.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from generated import generate
 from images import Package, build, image_environment, plain_environment
@@ -22,12 +25,12 @@ from processes import Command, Failed, Run, in_turns, run, summarise
 
 _BEFORE = "import numba, numpy, time\nnumba.typeof(numpy.zeros(1))\nclock = time.process_time\n"
 _IMPORT = "sys.path.insert(0, {folder!r})\nimport app\n"
-_PLAIN = "import sys\n" + _BEFORE + "a = clock()\n" + _IMPORT + "print(clock() - a)\n"
+_PLAIN = "import sys\n" + _BEFORE + "a = clock()\n" + _IMPORT + "print(clock() - a, 0)\n"
 _IMAGE = (
     "import sys\n" + _BEFORE + "a = clock()\nimport packageimage\nsession = packageimage.enable()\n"
-    + _IMPORT + "app.results()\nb = clock()\napp.results()\nc = clock()\n"
+    + _IMPORT + "b = clock()\napp.results()\nc = clock()\napp.results()\nd = clock()\n"
     "assert session.answered and not session.misses, (session.answered, session.misses)\n"
-    "print((b - a) - (c - b))\n"
+    "print(b - a, (c - b) - (d - c))\n"
 )  # fmt: skip
 _RESULTS = "import sys\n" + _IMPORT + "app.main()\n"
 _ENABLE = "import packageimage\npackageimage.enable()\n"
@@ -68,14 +71,32 @@ class Bench:
         return self._run(_IMAGE, image=True)
 
 
-def cost(bench: Bench, rounds: int) -> float:
-    """What the image adds, in seconds."""
+class Parts(NamedTuple):
+    """In seconds."""
+
+    imports: float
+    first_calls: float
+
+    def shown(self, unit: str) -> str:
+        scale = {"ms": 1e3, "us": 1e6}[unit]
+        return (
+            f"{sum(self) * scale:.2f} {unit} (import {self.imports * scale:.2f}, first calls "
+            f"{self.first_calls * scale:.2f})"
+        )
+
+
+def cost(bench: Bench, rounds: int) -> tuple[float, Parts]:
+    """What importing the package takes as it is, and what the image adds."""
     sides = {"plain": bench.import_alone, "image": bench.with_image}
     for side in sides.values():
         side()  # writes bytecode and what is remembered
     runs = in_turns(sides, dict.fromkeys(sides, rounds))
-    seconds = {name: [float(one.output) for one in found] for name, found in runs.items()}
-    return summarise(seconds["image"]).median - summarise(seconds["plain"]).median
+    medians = {}
+    for name, found in runs.items():
+        columns = zip(*([float(word) for word in one.output.split()] for one in found), strict=True)
+        medians[name] = Parts(*(summarise(list(column)).median for column in columns))
+    plain, image = medians["plain"], medians["image"]
+    return plain.imports, Parts(image.imports - plain.imports, image.first_calls)
 
 
 def main() -> int:
@@ -89,7 +110,7 @@ def main() -> int:
     about = describe()
     print(as_text(about))
     with tempfile.TemporaryDirectory() as temporary:
-        costs = {}
+        costs: dict[int, Parts] = {}
         for functions in (few, many):
             bench = Bench(functions, (args.work or Path(temporary)).resolve() / str(functions))
             try:
@@ -97,13 +118,18 @@ def main() -> int:
             except Failed as error:
                 print(error, file=sys.stderr)
                 return 1
-            costs[functions] = cost(bench, args.rounds)
-            print(f"{functions} functions: {costs[functions] * 1e3:.2f} ms")
-    each = (costs[many] - costs[few]) / (many - few)
-    fixed = costs[few] - each * few
-    print(f"fixed part {fixed * 1e3:.2f} ms, a function {each * 1e6:.1f} us")
+            plain, costs[functions] = cost(bench, args.rounds)
+            shown = costs[functions].shown("ms")
+            print(f"{functions} functions: import {plain * 1e3:.2f} ms, its image adds {shown}")
+    pairs = list(zip(costs[few], costs[many], strict=True))
+    each = Parts(*((more - less) / (many - few) for less, more in pairs))
+    fixed = Parts(*(less - one * few for less, one in zip(costs[few], each, strict=True)))
+    print(f"fixed part {fixed.shown('ms')}, a function {each.shown('us')}")
     if args.json:
-        figures = {"machine": about, "costs": costs, "fixed": fixed, "function": each}
+        parts = {"fixed": fixed._asdict(), "function": each._asdict()}
+        figures = {
+            "machine": about, **parts, "costs": {n: one._asdict() for n, one in costs.items()}
+        }  # fmt: skip
         args.json.write_text(json.dumps(figures, indent=1))
     return 0
 
