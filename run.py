@@ -36,6 +36,8 @@ class Lane(NamedTuple):
     commands: list[list[str]]
 
 
+# Two at a time, those of a file one after the other: what they build they build once.
+PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadfile", "-m"]
 LANES = {
     "setup": Lane("make the environment, and no more", []),
     "demo": Lane(
@@ -45,15 +47,11 @@ LANES = {
             ["benchmarks/examples.py", "--depot", "build/depot"],
         ],
     ),
-    "test": Lane(
-        "the quick tests, two at a time",
-        # What a module's tests build they build once.
-        [["-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow and not machines"]],
-    ),
-    "slow": Lane("the tests with real packages and long builds", [["-m", "pytest", "-m", "slow"]]),
+    "test": Lane("the quick tests", [[*PYTEST, "not slow and not machines"]]),
+    "slow": Lane("the tests with real packages and long builds", [[*PYTEST, "slow"]]),
     "machines": Lane(
         "images run on emulated machines of other platforms (Debian: qemu-user, wine64)",
-        [["-m", "tests.machines"], ["-m", "pytest", "-m", "machines"]],
+        [["-m", "tests.machines"], [*PYTEST, "machines"]],
     ),
     "lint": Lane(
         "ruff's checks and formatting",
