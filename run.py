@@ -161,7 +161,7 @@ def usable() -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(
         description="Set up this checkout in .venv and run its lanes.",
-        epilog="\n".join(f"  {name:8}{lane.what}" for name, lane in LANES.items()),
+        epilog="\n".join(f"  {name:10}{lane.what}" for name, lane in LANES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("lanes", nargs="+", choices=list(LANES), metavar="LANE", help="see below")
