@@ -38,6 +38,7 @@ _OF_IMPORT = frozenset(
     }
 )  # fmt: skip
 CODE = "(Python code)"  # in `ModuleData.sizes`
+EXTENDS = "its source extends Numba, which has to be done in every process"
 _ATOMS = (type(None), bool, int, float, str, bytes)
 
 
@@ -113,6 +114,7 @@ def serialise(
     loaded: Mapping[str, ModuleType] = sys.modules,
     led_to: Mapping[str, Sequence[str]] | None = None,
     finished: Sequence[str] | None = None,
+    extending: Mapping[str, str] | None = None,
 ) -> PackageData:
     """The data of the modules to restore, given in the order in which their import finished.
 
@@ -121,9 +123,14 @@ def serialise(
     to refuse. `loaded`: the process's modules, in the order in which their import began. `led_to`:
     modules of the package whose import began while a module's source ran, by that module; sources
     do not tell all of them (`importlib.import_module`). `finished`: all of the package's modules in
-    the order in which their import finished, where not all are to be restored.
+    the order in which their import finished, where not all are to be restored. `extending`: modules
+    whose sources have extended Numba, with the paths to what they have told it.
     """
     refused: dict[str, Refusal] = {}
+    for module in modules:
+        path = (extending or {}).get(module.__name__)
+        if path is not None:
+            refused[module.__name__] = Refusal(module.__name__, path, EXTENDS)
     imports = {}
     for module in modules:
         names, absent = imports_of(module, loaded)

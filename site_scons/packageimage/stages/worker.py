@@ -65,6 +65,7 @@ PREFERENCES = (
 # that its source led to.
 _finished: list[str] = []
 _led_to: dict[str, list[str]] = {}
+_watch: Any = None  # capture.numba_registrations.Watch, once Numba is there
 
 # What was run, and what data files held when they were declared, by their real paths.
 _sources: dict[str, bytes] = {}
@@ -127,12 +128,13 @@ def main(request_file: str) -> int:
 
 
 def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
+    global _watch
     package = request["package"]
     sys.path[:0] = request["paths"]
     _read_sources_of(package)
     import packageimage
 
-    from ..capture import assemble, collect, numba_bridge, numba_starts, store
+    from ..capture import assemble, collect, numba_bridge, numba_registrations, numba_starts, store
     from ..capture.captured import digest_of
     from ..capture.earlier import source_parts
     from ..capture.includes import Dependencies, as_json, imported_includes
@@ -144,6 +146,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     recorder = numba_bridge.install(
         package, inline=flags.inline, line_tables_only=flags.debug_level == 1
     )
+    _watch = numba_registrations.Watch()
     stored = store.read(store_path, fingerprint) if request["use_store"] else None
     bridge = _answer_from(stored, recorder) if stored else None
     functions: Any = None
@@ -309,6 +312,7 @@ def _serialise_modules(
         functions.special,
         led_to=_led_to,
         finished=own,
+        extending=_watch.paths(package),
     )
     buffers = [
         # The workload, and threads of the package's, may write to it before it is on disk.
@@ -370,14 +374,18 @@ def _read_sources_of(package: str) -> None:
     running: list[str] = []
 
     def noted(self: Any, module: Any) -> None:
-        name = module.__name__
+        name, watch = module.__name__, _watch
         if running and name.partition(".")[0] == running[-1].partition(".")[0]:
             _led_to.setdefault(running[-1], []).append(name)
         running.append(name)
+        if watch:
+            watch.begin(name)
         try:
             exec_module(self, module)
         finally:
             running.pop()
+            if watch:
+                watch.end()
         _finished.append(name)
 
     loader.path_stats = source_only  # type: ignore[method-assign]
