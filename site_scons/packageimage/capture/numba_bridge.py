@@ -81,6 +81,7 @@ from ..model.method_key import (
 )
 from . import numba_wrappers
 from .captured import CapturedMethod
+from .hooks import replace
 from .locations import Locations
 from .numba_globals import (
     LARGE_ARRAY_BYTES,
@@ -536,11 +537,6 @@ def settings() -> dict[str, str]:
     }
 
 
-def _replace(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
-    original = getattr(owner, name)
-    setattr(owner, name, functools.wraps(original)(make(original)))
-
-
 def _disable_caches() -> None:
     def nothing(self: Any) -> None:
         return None
@@ -569,7 +565,7 @@ def _hook_libraries(recorder: Recorder, *, inline: bool) -> None:
 
         return hooked
 
-    _replace(codegen.CPUCodeLibrary, "_finalize_final_module", finalize)
+    replace(codegen.CPUCodeLibrary, "_finalize_final_module", finalize)
 
     def add_module(original: Callable) -> Callable:
         def hooked(self: Any, ll_module: Any) -> None:
@@ -583,7 +579,7 @@ def _hook_libraries(recorder: Recorder, *, inline: bool) -> None:
 
         return hooked
 
-    _replace(codegen.CPUCodeLibrary, "add_llvm_module", add_module)
+    replace(codegen.CPUCodeLibrary, "add_llvm_module", add_module)
 
     def optimize_functions(original: Callable) -> Callable:
         def hooked(self: Any, ll_module: Any) -> None:
@@ -591,7 +587,7 @@ def _hook_libraries(recorder: Recorder, *, inline: bool) -> None:
 
         return hooked
 
-    _replace(codegen.CPUCodeLibrary, "_optimize_functions", optimize_functions)
+    replace(codegen.CPUCodeLibrary, "_optimize_functions", optimize_functions)
 
     def pass_builder(original: Callable) -> Callable:
         def hooked(self: Any, **options: Any) -> Any:
@@ -605,7 +601,7 @@ def _hook_libraries(recorder: Recorder, *, inline: bool) -> None:
 
         return hooked
 
-    _replace(codegen.CPUCodegen, "_pass_builder", pass_builder)
+    replace(codegen.CPUCodegen, "_pass_builder", pass_builder)
 
 
 class _Definitions:
@@ -662,7 +658,7 @@ def _hook_slots(recorder: Recorder, slots: _Slots) -> None:
 
         return hooked
 
-    _replace(base.BaseContext, "add_dynamic_addr", add_dynamic_addr)
+    replace(base.BaseContext, "add_dynamic_addr", add_dynamic_addr)
 
     def make_constant_array(original: Callable) -> Callable:
         def hooked(self: Any, builder: ir.IRBuilder, typ: Any, ary: Any) -> Any:
@@ -690,7 +686,7 @@ def _hook_slots(recorder: Recorder, slots: _Slots) -> None:
 
         return hooked
 
-    _replace(base.BaseContext, "make_constant_array", make_constant_array)
+    replace(base.BaseContext, "make_constant_array", make_constant_array)
 
 
 def _function_address(value: Any) -> int | None:
@@ -738,8 +734,8 @@ def _hook_compilations(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(compiler.CompilerBase, "compile_extra", framed)
-    _replace(compiler.CompilerBase, "compile_ir", framed)
+    replace(compiler.CompilerBase, "compile_extra", framed)
+    replace(compiler.CompilerBase, "compile_ir", framed)
 
     from_function = bytecode.FunctionIdentity.from_function.__func__
 
@@ -761,8 +757,8 @@ def _hook_compilations(recorder: Recorder) -> None:
         return make
 
     # What overload_method and overload_attribute declare is asked as an overload too.
-    _replace(templates._OverloadFunctionTemplate, "generic", asked("_overload_func"))
-    _replace(templates._IntrinsicTemplate, "generic", asked("_definition_func"))
+    replace(templates._OverloadFunctionTemplate, "generic", asked("_overload_func"))
+    replace(templates._IntrinsicTemplate, "generic", asked("_definition_func"))
 
     def module_constant(original: Callable) -> Callable:
         def hooked(self: Any, kind: Any, attribute: str) -> Any:
@@ -773,7 +769,7 @@ def _hook_compilations(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(typing.BaseContext, "resolve_module_constants", module_constant)
+    replace(typing.BaseContext, "resolve_module_constants", module_constant)
 
     def lower_init(original: Callable) -> Callable:
         def hooked(
@@ -790,7 +786,7 @@ def _hook_compilations(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(lowering.BaseLower, "__init__", lower_init)
+    replace(lowering.BaseLower, "__init__", lower_init)
 
 
 def _hook_dispatchers(recorder: Recorder) -> None:
@@ -825,13 +821,13 @@ def _hook_dispatchers(recorder: Recorder) -> None:
 
         return make
 
-    _replace(
+    replace(
         dispatcher.Dispatcher,
         "compile",
         dispatcher_compile("function", dispatcher_options),
     )
     for lifted in (dispatcher.LiftedLoop, dispatcher.LiftedWith):
-        _replace(lifted, "compile", dispatcher_compile("lifted", lambda d: ""))
+        replace(lifted, "compile", dispatcher_compile("lifted", lambda d: ""))
 
     def get_compile_result(original: Callable) -> Callable:
         def hooked(self: Any, sig: Any) -> Any:
@@ -841,7 +837,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(dispatcher.Dispatcher, "get_compile_result", get_compile_result)
+    replace(dispatcher.Dispatcher, "get_compile_result", get_compile_result)
 
     def compile_cfunc(original: Callable) -> Callable:
         def hooked(self: Any) -> Any:
@@ -864,7 +860,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(ccallback.CFunc, "_compile_uncached", compile_cfunc)
+    replace(ccallback.CFunc, "_compile_uncached", compile_cfunc)
 
     def stencil_wrapper(original: Callable) -> Callable:
         def hooked(
@@ -898,7 +894,7 @@ def _hook_dispatchers(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(StencilFunc, "_stencil_wrapper", stencil_wrapper)
+    replace(StencilFunc, "_stencil_wrapper", stencil_wrapper)
 
 
 def lifted_place(lifted: Any) -> str:
@@ -971,10 +967,10 @@ def _hook_ufuncs(recorder: Recorder) -> None:
         return hooked
 
     for builder in (parallel_ufunc.ParallelUFuncBuilder, parallel_ufunc.ParallelGUFuncBuilder):
-        _replace(builder, "build_ufunc", build_ufunc)
-    _replace(dufunc.DUFunc, "find_ewise_function", find_loop)
-    _replace(ufuncbuilder.UFuncDispatcher, "compile", compile_options)
-    _replace(ufuncbuilder.UFuncDispatcher, "_compile_core", compile_core)
+        replace(builder, "build_ufunc", build_ufunc)
+    replace(dufunc.DUFunc, "find_ewise_function", find_loop)
+    replace(ufuncbuilder.UFuncDispatcher, "compile", compile_options)
+    replace(ufuncbuilder.UFuncDispatcher, "_compile_core", compile_core)
 
     def ufunc_wrapper(role: str, position_of_result: int) -> Callable:
         def make(original: Callable) -> Callable:
@@ -1002,10 +998,10 @@ def _hook_ufuncs(recorder: Recorder) -> None:
 
         return make
 
-    _replace(ufuncbuilder, "build_ufunc_wrapper", ufunc_wrapper("ufunc", 5))
-    _replace(parallel_ufunc, "build_ufunc_wrapper", ufunc_wrapper("parallel-ufunc", 4))
-    _replace(ufuncbuilder, "build_gufunc_wrapper", gufunc_wrapper("gufunc"))
-    _replace(parallel_ufunc, "build_gufunc_wrapper", gufunc_wrapper("parallel-gufunc"))
+    replace(ufuncbuilder, "build_ufunc_wrapper", ufunc_wrapper("ufunc", 5))
+    replace(parallel_ufunc, "build_ufunc_wrapper", ufunc_wrapper("parallel-ufunc", 4))
+    replace(ufuncbuilder, "build_gufunc_wrapper", gufunc_wrapper("gufunc"))
+    replace(parallel_ufunc, "build_gufunc_wrapper", gufunc_wrapper("parallel-gufunc"))
 
 
 def _line_tables_only() -> None:
@@ -1018,7 +1014,7 @@ def _line_tables_only() -> None:
 
         return hooked
 
-    _replace(compiler.CompilerBase, "__init__", compiler_init)
+    replace(compiler.CompilerBase, "__init__", compiler_init)
 
 
 def _hook_locations(recorder: Recorder) -> None:
@@ -1033,7 +1029,7 @@ def _hook_locations(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(callconv.CPUCallConv, "build_excinfo_struct", build_excinfo)
+    replace(callconv.CPUCallConv, "build_excinfo_struct", build_excinfo)
 
     def compile_subroutine(original: Callable) -> Callable:
         def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -1048,7 +1044,7 @@ def _hook_locations(recorder: Recorder) -> None:
 
         return hooked
 
-    _replace(base.BaseContext, "compile_subroutine", compile_subroutine)
+    replace(base.BaseContext, "compile_subroutine", compile_subroutine)
 
     class Pickler(serialize.NumbaPickler):
         """Numba's pickler, for which a source file is what it is called in a module."""
@@ -1171,7 +1167,7 @@ def _stable_counters() -> None:
 
         return hooked
 
-    _replace(targetconfig.TargetConfig, "summary", summary)
+    replace(targetconfig.TargetConfig, "summary", summary)
 
     def stencil_wrapper(original: Callable) -> Callable:
         def hooked(self: Any, *args: Any) -> Any:
@@ -1183,7 +1179,7 @@ def _stable_counters() -> None:
 
         return hooked
 
-    _replace(StencilFunc, "_stencil_wrapper", stencil_wrapper)
+    replace(StencilFunc, "_stencil_wrapper", stencil_wrapper)
 
     def escape_string(original: Callable) -> Callable:
         def hooked(text: str) -> str:
@@ -1191,7 +1187,7 @@ def _stable_counters() -> None:
 
         return hooked
 
-    _replace(itanium_mangler, "_escape_string", escape_string)
+    replace(itanium_mangler, "_escape_string", escape_string)
 
     def environment_sentry(original: Callable) -> Callable:
         def hooked(self: Any, envptr: Any, *args: Any, debug_msg: str = "", **kwargs: Any) -> None:
@@ -1199,7 +1195,7 @@ def _stable_counters() -> None:
 
         return hooked
 
-    _replace(pythonapi.PythonAPI, "emit_environment_sentry", environment_sentry)
+    replace(pythonapi.PythonAPI, "emit_environment_sentry", environment_sentry)
 
 
 def _stable_uuids() -> None:
