@@ -15,6 +15,7 @@ from typing import Any
 from . import numba_bridge as bridge
 from .captured import Blobs, CapturedMethod, Omission, closure
 from .numba_callables import requested_as
+from .numba_references import dumps, generator_descriptor
 from .numba_specs import spec_of_type, specs_of
 from .origins import outermost
 from .symbols import CanonicalNames, Library
@@ -258,7 +259,7 @@ class _Collector:
         return {
             "module": descriptor.modname,
             "qualname": method.function.__qualname__,
-            "return": blobs.add(bridge.dumps(result.signature.return_type)),
+            "return": blobs.add(dumps(result.signature.return_type)),
             "objectmode": bool(result.objectmode),
             "symbol": names.symbol(descriptor.mangled_name),
             "generator": self._generator_symbol(result),
@@ -273,7 +274,7 @@ class _Collector:
 
     def _generator_symbol(self, result: Any) -> str | None:
         """The function that resumes a generator, for JIT code that iterates over it."""
-        descriptor = bridge.generator_descriptor(result)
+        descriptor = generator_descriptor(result)
         return None if descriptor is None else self.names.symbol(descriptor.llvm_func_name)
 
     def _globals_of(self, library: Library) -> list[list[str]]:

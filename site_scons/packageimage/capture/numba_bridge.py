@@ -15,9 +15,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import ctypes
-import functools
 import hashlib
-import io
 import itertools
 import pickle
 import re
@@ -92,6 +90,7 @@ from .numba_globals import (
     types_of_system,
     values_named,
 )
+from .numba_references import dumps, jitclass_place
 from .origins import BASE_PACKAGES, Origin, Sources, is_fixed
 from .references import UnnamedObject, find_address, find_object
 from .symbols import (
@@ -708,7 +707,7 @@ def _jitclass_box(address: int) -> str | None:
         if id(box) == address:
             with contextlib.suppress(pickle.PicklingError):
                 return "pkgimage.ref.jitclass:{}:{}".format(
-                    *_jitclass_place(instance_type.class_type)
+                    *jitclass_place(instance_type.class_type)
                 )
     return None
 
@@ -1220,59 +1219,6 @@ def _stable_uuids() -> None:
     dispatcher._MemoMixin._uuid = property(uuid_of)
 
 
-# -- what the loader needs to rebuild ------------------------------------------------------------
-
-
-@functools.cache
-def _reference_pickler() -> type:
-    class Pickler(serialize.NumbaPickler):  # the hooked one
-        """Numba's pickler, with objects that a module holds kept as references to that module."""
-
-        def persistent_id(self, obj: Any) -> tuple | None:
-            if isinstance(obj, dispatcher.Dispatcher):
-                return _reference("global", obj.py_func, obj)
-            if isinstance(obj, python_types.FunctionType):
-                holder = _reference("global", obj, obj)
-                return holder or _reference("py_func", obj, None)
-            if isinstance(obj, types.ClassType):
-                return ("jitclass", *_jitclass_place(obj))
-            if isinstance(obj, types.DeferredType):
-                raise pickle.PicklingError("a type that is defined later is known by its address")
-            return None
-
-    return Pickler
-
-
-def _reference(kind: str, function: Any, wanted: Any) -> tuple | None:
-    module = sys.modules.get(function.__module__ or "")
-    found: Any = module
-    for part in function.__qualname__.split("."):
-        found = getattr(found, part, None)
-    if kind == "py_func":
-        return None if getattr(found, "py_func", None) is not function else _place(kind, function)
-    return _place(kind, function) if found is wanted and module is not None else None
-
-
-def _place(kind: str, function: Any) -> tuple:
-    return (kind, function.__module__, function.__qualname__)
-
-
-def _jitclass_place(class_type: Any) -> tuple[str, str]:
-    for method in class_type.methods.values():
-        name_of_module = method.__module__ or ""
-        for name, value in vars(sys.modules.get(name_of_module, object)).items():
-            if getattr(value, "class_type", None) is class_type:
-                return name_of_module, name
-    raise pickle.PicklingError(f"jitclass {class_type.class_name} has no name at module level")
-
-
-def dumps(value: Any) -> bytes:
-    """A pickle that `load.numba_bridge.loads` reads; raises what the pickler raises."""
-    buffer = io.BytesIO()
-    _reference_pickler()(buffer, protocol=5).dump(value)
-    return buffer.getvalue()
-
-
 @dataclass(frozen=True)
 class SlotUse:
     """What of the loading process a library refers to by name.
@@ -1324,15 +1270,6 @@ def slot_use(library: Library, own: Any, objectmode: bool, symbol: Callable[[str
     return SlotUse(
         tuple(sorted(found, key=lambda item: item[0])), tuple(sorted(references)), threads
     )
-
-
-def generator_descriptor(result: Any) -> Any:
-    """The descriptor of the function that resumes a generator, None for other functions."""
-    generator = result.signature.return_type
-    if not isinstance(generator, types.Generator):
-        return None
-    known = cpu_target.target_context._generators.get(generator)
-    return None if known is None else known[0]
 
 
 def target_layout() -> tuple[str, str]:

@@ -32,7 +32,7 @@ from ..model.method_key import (
 )
 from ..model.package_data import PARALLEL
 from ..model.type_spec import NUMBERS, Spec
-from . import numba_bridge
+from . import numba_bridge, numba_references
 from .captured import CapturedMethod
 from .data_nodes import CannotRestore
 from .numba_specs import specs_of
@@ -244,7 +244,7 @@ class DUFunc(_Universal):
         rest = (
             _pairs(self._options),
             early,
-            numba_bridge.dumps(declared) if declared else None,
+            numba_references.dumps(declared) if declared else None,
             loops,
         )
         body = package_data.dumps(package_data.canonical(rest))
@@ -300,7 +300,7 @@ class GUFunc(_Universal):
         ]  # fmt: skip
         rest = (
             _pairs(self._options), _pairs(self._inner_options), early,
-            numba_bridge.dumps(declared) if declared else None, loops,
+            numba_references.dumps(declared) if declared else None, loops,
         )  # fmt: skip
         body = package_data.dumps(package_data.canonical(rest))
         return (self.kind, *self._shape, *self._given, *self._flags, body)
@@ -362,7 +362,7 @@ class Parallel(_Universal):
             kinds = [number_of(kind) for kind in self._operands(args, returned)]
             loops.append(self._loop(key, kinds, methods, position, self._role, early=True))
         rest = (_pairs(self._options), _pairs(self._inner_options), loops,
-                numba_bridge.dumps(declared))  # fmt: skip
+                numba_references.dumps(declared))  # fmt: skip
         return (self.kind, *self._given, package_data.dumps(package_data.canonical(rest)))
 
 
@@ -424,7 +424,7 @@ class CFunc(Described):
         except TypeError:
             in_c = None
         rest = (
-            _pairs(self._options), numba_bridge.dumps((args, returned, self._locals)), in_c,
+            _pairs(self._options), numba_references.dumps((args, returned, self._locals)), in_c,
             method.roles["cfunc"][1] if method and row else "", row, key,
         )  # fmt: skip
         return self.kind, package_data.dumps(package_data.canonical(rest))
@@ -507,7 +507,7 @@ class JitClass(Described):
         if changed or type(kind) is not types.ClassType:
             raise CannotRestore(f"{self.what}, changed" if changed else self.what)
         try:
-            self._fields = numba_bridge.dumps(tuple(kind.struct.items()))
+            self._fields = numba_references.dumps(tuple(kind.struct.items()))
         except Exception as error:
             reason = f"{self.what}, with fields that cannot be kept ({type(error).__name__})"
             raise CannotRestore(reason) from None

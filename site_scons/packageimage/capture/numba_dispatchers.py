@@ -29,7 +29,7 @@ from ..model.method_key import (
     lives_in_its_module,
     short_digest,
 )
-from . import numba_bridge, numba_callables
+from . import numba_bridge, numba_callables, numba_references
 from .captured import CapturedMethod
 from .data import SPECIAL, CannotRestore
 from .data_code import marshalled
@@ -247,8 +247,8 @@ class FunctionTable:
             marshalled([function.__code__], with_file=False),
             dict(found.targetoptions),
             bool(getattr(found, "_pkgimage_caches", False)),
-            numba_bridge.dumps(declared) if declared else None,
-            numba_bridge.dumps(found.locals) if found.locals else None,
+            numba_references.dumps(declared) if declared else None,
+            numba_references.dumps(found.locals) if found.locals else None,
             (spec_of_type(types.Dispatcher(found)) or ("", ""))[1],
         )
         at_calls = len(details)

@@ -329,7 +329,7 @@ def _memory(address: int, size: int) -> memoryview:
 
 
 class _Unpickler(Unpickler):
-    """Reads what `capture.numba_bridge.dumps` wrote."""
+    """Reads what `capture.numba_references.dumps` wrote."""
 
     def persistent_load(self, reference: tuple[str, str, str]) -> Any:
         kind, module, qualname = reference
