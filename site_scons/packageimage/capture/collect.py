@@ -16,6 +16,7 @@ from . import numba_bridge as bridge
 from .captured import Blobs, CapturedMethod, Omission, closure
 from .numba_callables import requested_as
 from .numba_references import dumps, generator_descriptor
+from .numba_slots import THREAD_INIT, slot_use
 from .numba_specs import spec_of_type, specs_of
 from .origins import outermost
 from .symbols import CanonicalNames, Library
@@ -248,13 +249,13 @@ class _Collector:
             for function in set(result.reload_init) | set(result.library._reload_init)
         }
         for part in parts.values():
-            use = bridge.slot_use(part, result.environment, bool(result.objectmode), names.symbol)
+            use = slot_use(part, result.environment, bool(result.objectmode), names.symbol)
             for slot, module, constants in use.environments:
                 blob = None if constants is None else blobs.add(constants)
                 environments[slot] = [slot, module, blob]
             references.update(use.references)
             if use.threads:
-                init.add(bridge.THREAD_INIT)
+                init.add(THREAD_INIT)
         own = result.environment
         return {
             "module": descriptor.modname,

@@ -44,7 +44,7 @@ class EarlierCapture:
         run: Callable[[llvm.ModuleRef], Any],
     ) -> None:
         """`cell` gives the variable behind a slot's name; `define` makes a name known to code that
-        is compiled later; `run` makes an engine of a module (all in `numba_bridge`)."""
+        is compiled later; `run` makes an engine of a module (all in `numba_slots`)."""
         self.package = "an earlier capture"
         self.stored = stored
         self._check = Unchanged(stored, sources)

@@ -32,7 +32,7 @@ from ..model.method_key import (
 )
 from ..model.package_data import PARALLEL
 from ..model.type_spec import NUMBERS, Spec
-from . import numba_bridge, numba_references
+from . import numba_bridge, numba_references, numba_slots
 from .captured import CapturedMethod
 from .data_nodes import CannotRestore
 from .numba_specs import specs_of
@@ -59,7 +59,7 @@ def row_of(
         return None
     row = method.row
     init = [tuple(item) for item in row["init"]]
-    if any(item != numba_bridge.THREAD_INIT for item in init) or any(
+    if any(item != numba_slots.THREAD_INIT for item in init) or any(
         name.startswith(_NUMBAS_REFERENCES) for name in row["references"]
     ):
         return None

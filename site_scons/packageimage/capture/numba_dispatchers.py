@@ -53,7 +53,7 @@ class FunctionTable:
     def __init__(
         self, modules: Iterable[str], rebound: Mapping[str, frozenset[str]] | None = None
     ) -> None:
-        """rebound: see `numba_bridge`, references that code has taken which now mean another
+        """rebound: see `numba_slots.Slots`, references that code has taken which now mean another
         object: a restored function would use that one."""
         self.modules = frozenset(modules)
         self._rebound: dict[str, str] = {}

@@ -438,7 +438,7 @@ def _fingerprint(request: dict[str, Any]) -> str:
 
 def _answer_from(stored: Any, recorder: Any) -> Any:
     """A bridge that answers Numba's requests from an earlier capture."""
-    from ..capture import numba_bridge
+    from ..capture import numba_slots
     from ..capture.earlier import EarlierCapture
     from ..load.numba_attach import bounds_by, fill_slots
     from ..load.numba_bridge import Bridge
@@ -447,8 +447,8 @@ def _answer_from(stored: Any, recorder: Any) -> Any:
         stored,
         recorder.sources,
         recorder.slots.cell,
-        lambda name, address: numba_bridge.define_pointer(recorder.slots, name, address),
-        numba_bridge.run_quickly,
+        lambda name, address: numba_slots.define_pointer(recorder.slots, name, address),
+        numba_slots.run_quickly,
     )
 
     def answered(found: Any, library: Any) -> None:
