@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import numba_bridge as bridge
 from .captured import Blobs, CapturedMethod, Omission, closure
 from .numba_callables import requested_as
+from .numba_recorder import Method, Recorder
 from .numba_references import dumps, generator_descriptor
 from .numba_slots import THREAD_INIT, slot_use
 from .numba_specs import spec_of_type, specs_of
-from .origins import outermost
+from .origins import BASE_PACKAGES, outermost
 from .symbols import CanonicalNames, Library
 
 # In the names of types: of a jitclass, of a type that is defined later, of a function.
@@ -39,9 +39,7 @@ class Collected:
         return {module for method in self.methods.values() for module in method.modules}
 
 
-def reason_to_omit(
-    recorder: bridge.Recorder, method: bridge.Method, library: Library
-) -> str | None:
+def reason_to_omit(recorder: Recorder, method: Method, library: Library) -> str | None:
     """Why a method cannot be held, or None when it can."""
     if (method.function.__module__ or "") in ("__main__", "__mp_main__"):
         return "it is defined in the workload, not in a package"
@@ -54,13 +52,13 @@ def reason_to_omit(
     return None
 
 
-def is_internal(method: bridge.Method) -> bool:
+def is_internal(method: Method) -> bool:
     """Numba's own helper, compiled into a caller: no program asks the image for it."""
-    return method.nested and method.owner in bridge.BASE_PACKAGES
+    return method.nested and method.owner in BASE_PACKAGES
 
 
 def collect(
-    recorder: bridge.Recorder,
+    recorder: Recorder,
     earlier: Mapping[str, CapturedMethod],
     earlier_libraries: Mapping[str, bytes],
 ) -> Collected:
@@ -76,7 +74,7 @@ def collect(
 class _Kept:
     """A method that is kept: its row, its byte strings and its libraries, core first."""
 
-    method: bridge.Method
+    method: Method
     row: dict[str, Any]
     blobs: list[bytes]
     core: Library
@@ -86,14 +84,14 @@ class _Kept:
 class _Collector:
     """Sorts methods into those that are kept and those that are left out."""
 
-    def __init__(self, recorder: bridge.Recorder) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.names = CanonicalNames(recorder.owner_of)
         self.kept: dict[str, _Kept] = {}
         self.twins: list[_Kept] = []  # of a key that another method has as well
         self.omitted: dict[int, Omission] = {}  # by the id of the method
 
-    def consider(self, method: bridge.Method) -> None:
+    def consider(self, method: Method) -> None:
         """Keep the method, or note why not."""
         library = self.recorder.library(method.result.library)
         if library is None:
@@ -122,7 +120,7 @@ class _Collector:
         for role, entry in method.entries.items():
             known.roles.setdefault(role, entry)
 
-    def _omit(self, method: bridge.Method, reason: str) -> None:
+    def _omit(self, method: Method, reason: str) -> None:
         shown = "(" + ", ".join(str(item) for item in method.argument_types) + ")"
         signature = re.sub(_ADDRESS, "", shown)  # it is written into the manifest
         self.omitted[id(method)] = Omission(method.name, signature, reason)
@@ -216,7 +214,7 @@ class _Collector:
         functions = [self.kept[key].method.function for key in circle]
         return min(f"{f.__module__}:{outermost(f.__qualname__)}" for f in functions)
 
-    def _caused(self, method: bridge.Method) -> tuple[set[str], set[Omission]]:
+    def _caused(self, method: Method) -> tuple[set[str], set[Omission]]:
         """What compiling a method compiled as well, through Numba's own helpers too."""
         keys: set[str] = set()
         omits: set[Omission] = set()
@@ -235,7 +233,7 @@ class _Collector:
                 pending.extend(self.recorder.requests_of(node))
         return keys, omits
 
-    def _row(self, method: bridge.Method, library: Library, blobs: Blobs) -> dict[str, Any]:
+    def _row(self, method: Method, library: Library, blobs: Blobs) -> dict[str, Any]:
         """The method's row of the table. Raises what pickling its parts raises."""
         names, result = self.names, method.result
         descriptor = result.fndesc
@@ -293,7 +291,7 @@ class _Collector:
         return [list(item) for item in frozen]
 
 
-def _requested_as(method: bridge.Method) -> str:
+def _requested_as(method: Method) -> str:
     if method.kind in ("lifted", "cfunc"):  # no types of a call lead to them
         return ""
     kind = method.kind + (method.extra if method.kind == "stencil" else "")
