@@ -32,7 +32,7 @@ from ..model.method_key import (
 )
 from ..model.package_data import PARALLEL
 from ..model.type_spec import NUMBERS, Spec
-from . import numba_bridge, numba_references, numba_slots
+from . import numba_references, numba_requests, numba_slots
 from .captured import CapturedMethod
 from .data_nodes import CannotRestore
 from .numba_specs import specs_of
@@ -327,7 +327,7 @@ class Parallel(_Universal):
             raise CannotRestore(f"{self.what} that was given attributes")
         if not lives_in_its_module(self.function):
             raise CannotRestore(f"{self.what} with globals of its own")
-        builder = numba_bridge.parallel_builder(value)
+        builder = numba_requests.parallel_builder(value)
         inner = builder.nb_func
         if inner.locals:
             raise CannotRestore(f"{self.what} with declared locals")
@@ -461,7 +461,7 @@ class Stencil(Described):
     def __init__(self, value: Any) -> None:
         super().__init__(value)
         self._options = self._plain(dict(value.options), "options")
-        self._text = numba_bridge.stencil_options(value)
+        self._text = numba_requests.stencil_options(value)
         self._mode = value.mode
         changed = self._changed_global()
         if changed:
@@ -538,7 +538,7 @@ _KINDS: dict[type, type[Described]] = {
 
 
 def _kind_of(value: Any) -> type[Described] | None:
-    if type(value) is numpy.ufunc and numba_bridge.parallel_builder(value) is not None:
+    if type(value) is numpy.ufunc and numba_requests.parallel_builder(value) is not None:
         return Parallel
     return _KINDS.get(type(value))
 
@@ -550,7 +550,7 @@ def function_of(value: Any) -> Any:
     if kind is None:
         return None
     if kind is Parallel:
-        return numba_bridge.parallel_builder(value).py_func
+        return numba_requests.parallel_builder(value).py_func
     if kind is DUFunc:
         return value._dispatcher.py_func
     if kind is GUFunc:

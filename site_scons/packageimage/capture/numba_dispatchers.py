@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from numba import njit
-from numba.core import compiler, dispatcher, types
+from numba.core import ccallback, compiler, dispatcher, types
 from numba.core.registry import CPUDispatcher
 from numba.experimental.jitclass import base as jitclass
 from numba.np.ufunc import dufunc, gufunc
@@ -29,7 +29,7 @@ from ..model.method_key import (
     lives_in_its_module,
     short_digest,
 )
-from . import numba_bridge, numba_callables, numba_references
+from . import numba_callables, numba_references
 from .captured import CapturedMethod
 from .data import SPECIAL, CannotRestore
 from .data_code import marshalled
@@ -43,7 +43,7 @@ _OF_NUMBA = {
     StencilFunc: "a stencil of Numba",
     jitclass.JitClassType: "a class that Numba compiles",
     dispatcher.LiftedCode: "a part of a function that Numba has compiled",
-    numba_bridge.ccallback.CFunc: "a C callback of Numba",
+    ccallback.CFunc: "a C callback of Numba",
 }
 
 
