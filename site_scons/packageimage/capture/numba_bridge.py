@@ -1,12 +1,15 @@
-"""Every use of Numba's private interfaces while a package is captured.
+"""Hooks Numba in the process that captures a package.
 
 `install()` must run in a process of its own before the package is imported.  It makes Numba
 
-- keep each code library's LLVM module as it is before MCJIT rewrites it in place;
-- emit code that refers to Python objects, environments and large arrays through named slots,
-  where it would bake in addresses of this process;
-- report each specialisation that it compiles, of any kind, to the `Recorder`.
+- keep each code library's LLVM module as it is before MCJIT rewrites it in place, and emit code
+  that refers to Python objects, environments and large arrays through named slots, where it would
+  bake in addresses of this process (`numba_libraries`);
+- report each specialisation that it compiles, of any kind, to the `Recorder` (`numba_requests`);
+- give the same code in any folder, process and order (`numba_stable`), with wrappers of our own
+  (`numba_wrappers`).
 
+It and the other modules called `numba_*` use Numba's private interfaces.
 Checked against Numba 0.67 and 0.68; `check_version` refuses others.
 """
 

@@ -4,7 +4,7 @@ Numba compiles each function together with a wrapper that takes the arguments ou
 the values out of the arguments, and has CPython do both. Nearly every call brings exactly what was
 asked for, which the code can see for itself; all else goes on as Numba has it.
 
-With the bridge it holds every use of Numba's private interfaces while a package is captured.
+One of the modules that use Numba's private interfaces, as `capture.numba_bridge` is.
 """
 
 from __future__ import annotations

@@ -494,7 +494,7 @@ class RestoredPackage:
             module, name, digest = key
             if module not in sys.modules and is_of_numba(module):
                 # What Numba's own modules hold belongs to its version, but for what it asks of the
-                # system (capture.numba_bridge).
+                # system (capture.numba_globals).
                 if name == "IS_WIN32":
                     self._compare(module, name, digest, sys.platform == "win32")
                 continue
