@@ -15,7 +15,7 @@ from typing import Any
 from .captured import Blobs, CapturedMethod, Omission, closure
 from .numba_callables import requested_as
 from .numba_recorder import Method, Recorder
-from .numba_references import dumps, generator_descriptor
+from .numba_references import dumps, generator_descriptor, initialisers
 from .numba_slots import THREAD_INIT, slot_use
 from .numba_specs import spec_of_type, specs_of
 from .origins import BASE_PACKAGES, outermost
@@ -242,10 +242,7 @@ class _Collector:
             parts.setdefault(id(entry_library), entry_library)
         environments: dict[str, list[Any]] = {}
         references: set[str] = set()
-        init = {
-            (function.__module__, function.__qualname__)
-            for function in set(result.reload_init) | set(result.library._reload_init)
-        }
+        init = initialisers(result)
         for part in parts.values():
             use = slot_use(part, result.environment, bool(result.objectmode), names.symbol)
             for slot, module, constants in use.environments:

@@ -74,3 +74,10 @@ def generator_descriptor(result: Any) -> Any:
         return None
     known = cpu_target.target_context._generators.get(generator)
     return None if known is None else known[0]
+
+
+def initialisers(result: Any) -> set[tuple[str, str]]:
+    """The functions, each by its module and name, that have to be called before a compile result's
+    code runs."""
+    functions = {*result.reload_init, *result.library._reload_init}
+    return {(function.__module__, function.__qualname__) for function in functions}
