@@ -167,3 +167,47 @@ def test_jit_code_links_against_imaged_functions(home, depot, tmp_path):
         assert f"<function {name} " not in compiled.replace("<function lazy ", "", 1)
     # Code that refers to this process's slots must not reach Numba's cache.
     assert not list(tmp_path.glob("cache/**/*.nbc"))
+
+
+CACHED_CALLERS = """
+import warnings
+warnings.simplefilter("error")
+import ctypes
+import numpy as np
+from everything import functions as f
+from numba import njit
+from numba.core.errors import NumbaWarning
+
+labs = ctypes.CDLL(None).labs
+labs.argtypes, labs.restype = [ctypes.c_long], ctypes.c_long
+
+
+@njit(cache=True)
+def cached(a):
+    return f.lazy(a)
+
+
+@njit(cache=True)
+def calls_c(a):
+    return f.lazy(a) + labs(-3)
+
+
+print(cached(np.arange(4.0)))
+try:
+    print(calls_c(np.arange(4.0)))
+except NumbaWarning as warning:
+    print(warning)
+"""
+
+
+def test_numba_warns_of_no_dynamic_globals_but_a_programs_own(home, depot, tmp_path):
+    program = tmp_path / "cached_callers.py"
+    program.write_text(CACHED_CALLERS)
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PKGIMAGE_LOG": "loading"}
+    with_images = run_with_images(home, depot, program, PACKAGES, **cache)
+    assert with_images.returncode == 0, with_images.error
+    assert with_images.output == run_plain(home, program, PACKAGES)
+    assert "Cannot cache" in with_images.output
+    told = [line for line in with_images.error.splitlines() if "not cached" in line]
+    assert len(told) == 1, with_images.error
+    assert "cached" in told[0] and "it calls a function of an image" in told[0]

@@ -26,7 +26,7 @@ import llvmlite.binding as llvm
 import numpy
 from numba import _dynfunc, _helperlib
 from numba._dynfunc import make_function
-from numba.core import codegen, config, dispatcher, lowering, utils
+from numba.core import caching, codegen, config, dispatcher, lowering, utils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import OmittedArg
 from numba.core.environment import Environment
@@ -363,6 +363,7 @@ class Attachments:
             (parallel_ufunc, "build_ufunc_wrapper", "build_gufunc_wrapper"),
             (StencilFunc, "__call__"),
             (codegen.CPUCodeLibrary, "add_linking_library"),
+            (caching.CompileResultCacheImpl, "check_cachable"),
             (lowering.Lower, "_lower_call_RecursiveCall"),
         ):
             for name in names:

@@ -24,6 +24,7 @@ import numba
 import numpy
 from numba import _dynfunc
 from numba.core import (
+    caching,
     ccallback,
     codegen,
     compiler,
@@ -71,7 +72,7 @@ from .numba_attach import (
     compiler_lock,
     replace,
 )
-from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
+from .numba_library import UNCACHEABLE, Descriptor, Found, GeneratorDescriptor, ImageLibrary
 
 if TYPE_CHECKING:
     from ..model.base_image import BaseImage
@@ -513,6 +514,7 @@ class Bridge:
             (ccallback.CFunc, "_compile_uncached", self._cfunc_compile),
             (StencilFunc, "__call__", self._stencil_call),
             (codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable),
+            (caching.CompileResultCacheImpl, "check_cachable", _refuse_quietly),
             (lowering.Lower, "_lower_call_RecursiveCall", _call_imaged_recursion),
         )
 
@@ -922,7 +924,27 @@ def _mark_uncacheable(original: Hook) -> Hook:
 
     def add_linking_library(self: Any, library: Any) -> None:
         original(self, library)
-        if "pkgimage" in library._dynamic_globals and "pkgimage" not in self._dynamic_globals:
-            self._dynamic_globals.append("pkgimage")
+        if UNCACHEABLE in library._dynamic_globals and UNCACHEABLE not in self._dynamic_globals:
+            self._dynamic_globals.append(UNCACHEABLE)
 
     return add_linking_library
+
+
+def _refuse_quietly(original: Hook) -> Hook:
+    """Where nothing but an image's code keeps a function out of Numba's cache, Numba would warn of
+    dynamic globals, which the program has none of and can do nothing about."""
+
+    def check_cachable(this: Any, result: Any) -> Any:
+        others = set(result.library._dynamic_globals) - {UNCACHEABLE}
+        if others or not result.library._dynamic_globals or not _can_be_cached(result.lifted):
+            return original(this, result)
+        if logs:
+            described = f"{result.fndesc.modname}.{result.fndesc.qualname}"
+            note("not cached", method=described, why="it calls a function of an image")
+        return False
+
+    return check_cachable
+
+
+def _can_be_cached(lifted: Iterable[Any]) -> bool:
+    return all(one.can_cache for one in lifted)

@@ -16,6 +16,10 @@ from .image import ENVIRONMENT
 if TYPE_CHECKING:
     from .protocols import MethodSource
 
+UNCACHEABLE = "pkgimage"
+"""A library of an image counts as having this dynamic global, so that Numba's cache keeps nothing
+that has it in it: it refers to the image's slots."""
+
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
 
 
@@ -40,7 +44,7 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
         self._codegen = cpu_target.target_context.codegen()
         self._name = f"pkgimage {image.package}"
         self._finalized = True
-        self._dynamic_globals = ["pkgimage"]  # Numba's cache must not keep what refers to slots
+        self._dynamic_globals = [UNCACHEABLE]
         self._reload_init: set[Any] = set()
         self._linking_libraries: list[Any] = []
         self._disable_inspection = False
