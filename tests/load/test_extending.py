@@ -1,7 +1,7 @@
 """A module that extends Numba runs from its source, also where its package is restored."""
 
 import pytest
-from image_build import pkgimage, run_plain, run_restored
+from image_build import build, pkgimage, run_plain, run_restored
 
 MODULES = {
     "__init__": "from . import apart, uses\n",
@@ -87,3 +87,92 @@ def test_types_that_the_image_has_not_are_compiled_as_ever(built):
     assert run.output == run_plain(folder, program, source)
     assert run.seen["restored"] == ["extends", "extends.apart", "extends.uses"]
     assert run.seen["misses"] == []
+
+
+EXTENSION = {
+    "of_numba-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: of_numba\nVersion: 1.0\n",
+    "of_numba-1.0.dist-info/entry_points.txt": "[numba_extensions]\ninit = of_numba:register\n",
+    "of_numba.py": """
+def given(x):
+    raise NotImplementedError
+
+def register():
+    import of_numba_types
+""",
+    "of_numba_types.py": """
+import operator
+from numba import types
+from numba.extending import overload
+import of_numba
+
+FACTOR = 3
+
+class Mine(types.Type):
+    pass
+
+def _two(x, y):
+    if isinstance(x, Mine):
+        return lambda x, y: y
+
+def _one(x):
+    if isinstance(x, Mine):
+        return lambda x: x
+
+for asked in (operator.eq, operator.ne, operator.add, operator.sub, operator.mul):
+    overload(asked)(_two)
+for asked in (bool, abs, len):
+    overload(asked)(_one)
+
+@overload(of_numba.given)
+def _given(x):
+    factor = FACTOR
+    return lambda x: x * factor
+""",
+}
+INSTALLED = {
+    "beside.py": """
+from numba import njit
+from of_numba import given
+
+@njit
+def put(array, row):
+    array[0] = row
+    return array
+
+@njit
+def call(x):
+    return given(x)
+""",
+    "workload.py": """
+import beside
+import numpy as np
+beside.put(np.zeros((2, 2)), (1.0, 2.0)), beside.call(2)
+""",
+    "program.py": """
+import sys
+import beside
+import numpy as np
+print(beside.put(np.zeros((2, 2)), (1.0, 2.0)).tolist(), "of_numba_types" in sys.modules)
+print(beside.call(2))
+""",
+}
+
+
+@pytest.mark.parametrize("restored", [False, True], ids=["attached", "restored"])
+def test_an_installed_extension_hinders_no_image(tmp_path, restored):
+    """It is imported where an image's code came from it, as Numba would have done to compile that;
+    not for what it was asked in vain."""
+    for name, text in {**EXTENSION, **INSTALLED}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    depot, program = tmp_path / "depot", tmp_path / "program.py"
+    build(
+        tmp_path, depot, "beside", tmp_path / "workload.py", tmp_path,
+        *(["--restore"] if restored else []),
+    )  # fmt: skip
+    run = run_restored(tmp_path, depot, program, tmp_path)
+    assert run.returncode == 0, run.error
+    assert run.output == "[[1.0, 2.0], [0.0, 0.0]] False\n6\n"
+    assert run.seen["misses"] == []
+    # Restored, the first is given to its function anew where the second has Numba imported.
+    assert run.seen["answered"] == (3 if restored else 2)

@@ -115,6 +115,8 @@ class Recorder:
         self.slots = Slots()
         self.answered_keys: dict[str, None] = {}  # of methods of an earlier capture, in order
         self.compiled_keys: set[str] = set()  # of those that were compiled before any answered
+        # Modules that nothing but Numba's entry points has imported.
+        self.extensions: set[str] = set()
         self._compiling: list[list[int]] = []
         self._nodes: dict[int, Method | str] = {}  # whose code a library is, by the library's id
         self._keepalive: list[Any] = []
@@ -194,9 +196,18 @@ class Recorder:
                 self.frames[-1].frozen |= frozen_globals(function, names)
                 self.frames[-1].frozen |= text_of_system(function.__code__)
 
-    def on_overload(self, function: Any) -> None:
+    def on_overload(self, function: Any, declined: bool) -> None:
         """The innermost compilation has asked a function of an extension what to compile; it ran as
-        Python, so that what it and the functions that it calls see decided the code."""
+        Python, so that what it and the functions that it calls see decided the code.
+
+        declined: whether it had nothing. Of an installed extension that the package knows nothing
+        of, that counts as settled: nearly all of them are asked in vain, and a process that
+        compiles nothing would have to import the extension to look at what it holds.
+        """
+        module = getattr(function, "__module__", None) or ""
+        own = module.partition(".")[0] in self.sources.own
+        if declined and module in self.extensions and not own:
+            return
         pending, seen = [function], set()
         while pending and self.frames:
             function = pending.pop()

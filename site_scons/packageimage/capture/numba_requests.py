@@ -5,10 +5,20 @@ One of the modules that use Numba's private interfaces, as `capture.numba_bridge
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from numba.core import bytecode, ccallback, compiler, dispatcher, lowering, sigutils, typing
+from numba.core import (
+    bytecode,
+    ccallback,
+    compiler,
+    dispatcher,
+    entrypoints,
+    lowering,
+    sigutils,
+    typing,
+)
 from numba.core.typing import templates
 from numba.np.ufunc import dufunc, ufuncbuilder
 from numba.np.ufunc import parallel as parallel_ufunc
@@ -50,8 +60,13 @@ def hook_compilations(recorder: Recorder) -> None:
     def asked(attribute: str) -> Callable:
         def make(original: Callable) -> Callable:
             def hooked(self: Any, args: Any, kws: Any) -> Any:
-                recorder.on_overload(getattr(self, attribute))
-                return original(self, args, kws)
+                declined = False
+                try:
+                    found = original(self, args, kws)
+                    declined = found is None
+                finally:
+                    recorder.on_overload(getattr(self, attribute), declined)
+                return found
 
             return hooked
 
@@ -60,6 +75,17 @@ def hook_compilations(recorder: Recorder) -> None:
     # What overload_method and overload_attribute declare is asked as an overload too.
     replace(templates._OverloadFunctionTemplate, "generic", asked("_overload_func"))
     replace(templates._IntrinsicTemplate, "generic", asked("_definition_func"))
+
+    def init_all(original: Callable) -> Callable:
+        def hooked() -> None:
+            if not entrypoints._already_initialized:
+                before = set(sys.modules)
+                original()
+                recorder.extensions |= sys.modules.keys() - before
+
+        return hooked
+
+    replace(entrypoints, "init_all", init_all)
 
     def module_constant(original: Callable) -> Callable:
         def hooked(self: Any, kind: Any, attribute: str) -> Any:

@@ -29,6 +29,7 @@ from numba.core import (
     codegen,
     compiler,
     dispatcher,
+    entrypoints,
     environment,
     lowering,
     sigutils,
@@ -290,6 +291,9 @@ class Bridge:
         seen = image.globals_seen
         for frozen in row["globals"]:
             module, name, digest = frozen
+            if module not in sys.modules:
+                # Of an installed extension, which Numba imports before it compiles anything.
+                entrypoints.init_all()
             namespace = sys.modules[module].__dict__ if module in sys.modules else {}
             if getattr(function, "__module__", None) == module:
                 # Another module may have taken its name.

@@ -498,6 +498,8 @@ class RestoredPackage:
                 if name == "IS_WIN32":
                     self._compare(module, name, digest, sys.platform == "win32")
                 continue
+            if module not in sys.modules and module not in self.modules:
+                raise NeedsNumba  # which may import it, as an installed extension
             namespace = sys.modules[module].__dict__ if module in sys.modules else {}
             if function is not None and module == function.module and function.namespace:
                 namespace = function.namespace  # another module may have taken its name
