@@ -211,3 +211,57 @@ def test_numba_warns_of_no_dynamic_globals_but_a_programs_own(home, depot, tmp_p
     told = [line for line in with_images.error.splitlines() if "not cached" in line]
     assert len(told) == 1, with_images.error
     assert "cached" in told[0] and "it calls a function of an image" in told[0]
+
+
+PARALLEL = """
+import numpy as np
+from numba import njit, prange
+
+
+@njit
+def sift(heap, at):
+    while at * 2 + 1 < heap.shape[0]:
+        left = at * 2 + 1
+        if heap[left] > heap[at]:
+            heap[left], heap[at] = heap[at], heap[left]
+            at = left
+        else:
+            break
+
+
+@njit(parallel=True)
+def sifted(heaps):
+    for i in prange(heaps.shape[0]):
+        for end in range(heaps.shape[1] - 1, 0, -1):
+            sift(heaps[i, :end], 0)
+    return heaps
+"""
+CALLER = """
+import numpy as np
+import heaps
+from numba import njit
+
+
+@njit
+def total(values, more):
+    return heaps.sifted(values).sum() + more
+
+
+print(total(np.arange(30.0).reshape(5, 6), 1), heaps.sifted(np.ones((2, 2))).tolist())
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--restore",)], ids=["attached", "restored"])
+def test_jit_code_needs_objects_that_the_images_own_code_never_gets_to(tmp_path, options):
+    """LLVM has dropped what raises from the image's copy, and its slots with it; JIT code that
+    links the loop's body without inlining it has that."""
+    (tmp_path / "heaps.py").write_text(PARALLEL)
+    workload, program = tmp_path / "workload.py", tmp_path / "program.py"
+    workload.write_text("import heaps, numpy as np\nheaps.sifted(np.ones((5, 5)))\n")
+    program.write_text(CALLER)
+    depot = tmp_path / "depot"
+    build(tmp_path, depot, "heaps", workload, tmp_path, *options)
+    run = run_with_images(tmp_path, depot, program, tmp_path)
+    assert run.returncode == 0, run.error
+    assert run.output == run_plain(tmp_path, program, tmp_path)
+    assert run.seen["misses"] == []

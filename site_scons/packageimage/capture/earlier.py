@@ -31,6 +31,9 @@ class _Cells:
     def __setitem__(self, index: int, value: int) -> None:
         self._cells[index].value = value
 
+    def addresses(self) -> list[int]:
+        return [ctypes.addressof(cell) for cell in self._cells]
+
 
 class EarlierCapture:
     """See the module's text; the attributes are those of `load.image.Image`."""
@@ -95,8 +98,8 @@ class EarlierCapture:
         return self.methods[key].blobs[at]
 
     def slot_addresses(self) -> list[tuple[str, int]]:
-        """None that code does not know by name already."""
-        return []
+        """Where each slot lies in memory, by name; code knows them by these names already."""
+        return list(zip(self.slot_index, self.slots.addresses(), strict=True))
 
     def entry(self, library: str, symbol: str) -> int:
         """The address of an entry."""

@@ -246,7 +246,7 @@ def fill_slots(image: Slotted, address_of: Callable[[str], int | None]) -> list[
     """
     missing = []
     for index, name in image.bound_slots:
-        value = _value(name, address_of)
+        value = value_of(name, address_of)
         if value is None:
             missing.append((index, name))
         else:
@@ -254,7 +254,9 @@ def fill_slots(image: Slotted, address_of: Callable[[str], int | None]) -> list[
     return missing
 
 
-def _value(name: str, address_of: Callable[[str], int | None]) -> int | None:
+def value_of(name: str, address_of: Callable[[str], int | None]) -> int | None:
+    """What a slot that waits for no method holds, None for what nobody offers yet. Raises
+    UnboundSlot for an object that this Python has not."""
     if name.startswith(OBJECT):
         return id(_object(name.removeprefix(OBJECT)))
     if name.startswith(VALUE):

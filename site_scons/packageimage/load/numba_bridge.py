@@ -16,6 +16,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ from ..model.method_key import (
 from ..model.type_spec import names_class
 from . import logs, note
 from .argument_types import spec_of
-from .image import ARRAY, loads
+from .image import ARRAY, ENVIRONMENT, WITH_METHOD, loads, value_of
 from .methods import held_by, note_answer
 from .numba_attach import (
     DECLARED,
@@ -156,6 +157,7 @@ class Bridge:
         self._libraries: dict[tuple[int, Any], ImageLibrary] = {}
         self._environments: dict[int, dict[str, Any]] = {}  # by the ids of images, and slots
         self._references: dict[tuple[int, str], tuple[int, Any]] = {}
+        self._cells: dict[tuple[int, str], ctypes.c_void_p] = {}  # see `_cell_of`
         self._return_types: dict[tuple[int, Any], Any] = {}
         self._initialised: set[tuple[str, str]] = set()
         self._types: dict[tuple[Any, ...], tuple[tuple[Any, ...], str]] = {}
@@ -411,8 +413,22 @@ class Bridge:
     def _library(self, image: MethodSource, row: dict[str, Any]) -> ImageLibrary:
         key = (id(image), image.group(row))
         if key not in self._libraries:
-            self._libraries[key] = ImageLibrary(image, key[1])
+            self._libraries[key] = ImageLibrary(image, key[1], partial(self._cell_of, image))
         return self._libraries[key]
+
+    def _cell_of(self, image: MethodSource, name: str) -> ctypes.c_void_p:
+        """The variable that stands for a slot that an image has not. Raises CannotAttach."""
+        key = id(image), name
+        if key not in self._cells:
+            if name.startswith(ENVIRONMENT):
+                made = self._environments.get(id(image), {}).get(name)
+                value = None if made is None else id(made)
+            elif name.startswith(WITH_METHOD):
+                value = self._references.setdefault(key, self._reference(name))[0]
+            else:
+                value = value_of(name, address_of)
+            self._cells[key] = ctypes.c_void_p(value)
+        return self._cells[key]
 
     def roles_of(self, result: Any) -> tuple[dict[str, str], ImageLibrary] | None:
         """The entries of a result that came from an image, else None."""
@@ -455,6 +471,8 @@ class Bridge:
             index = image.slot_index.get(name)
             if index is not None:  # code that never uses it needs no slot
                 image.slots[index] = id(env)
+            elif (id(image), name) in self._cells:
+                self._cells[id(image), name].value = id(env)
             made[name] = env  # last: who finds it runs the code
         for name in row["references"]:
             index = image.slot_index.get(name)

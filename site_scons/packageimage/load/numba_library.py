@@ -5,6 +5,8 @@ Nothing is made of it until JIT code calls a method, or somebody inspects it.
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
@@ -36,7 +38,11 @@ class Found:
 class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
     """What Numba takes for the code library of an image's methods."""
 
-    def __init__(self, image: MethodSource, group: Any) -> None:
+    def __init__(
+        self, image: MethodSource, group: Any, cell_of: Callable[[str], ctypes.c_void_p]
+    ) -> None:
+        """`cell_of` gives a variable that stands for a slot that the image has not."""
+        self._cell_of = cell_of
         # Deliberately not JITCodeLibrary.__init__, which makes an LLVM module: this costs nothing
         # until JIT code wants to link a method.
         self.image = image
@@ -83,14 +89,21 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
 
     def _get_module_for_linking(self) -> Any:
         if self._shared is None:
-            # Slots of the image are variables of this process to JIT code.
-            for name, address in self.image.slot_addresses():
-                if name.startswith(("pkgimage.", ENVIRONMENT)):
-                    llvm.add_symbol(name, address)
             first, *others = self.image.bitcode(self.group)
             merged = llvm.parse_bitcode(first)
             for data in others:
                 merged.link_in(llvm.parse_bitcode(data))
+            # Slots of the image are variables of this process to JIT code. Where the image's own
+            # code needs none, because LLVM has found that it never gets there, the JIT's may: it
+            # inlines otherwise. A name without an address would be a null pointer to all of it.
+            known = dict(self.image.slot_addresses())
+            for variable in merged.global_variables:
+                name = variable.name
+                if variable.is_declaration and name.startswith(("pkgimage.", ENVIRONMENT)):
+                    address = known.get(name)
+                    if address is None:
+                        address = ctypes.addressof(self._cell_of(name))
+                    llvm.add_symbol(name, address)
             # Not before all are linked: LLVM leaves such functions out where nothing needs them.
             for function in merged.functions:
                 if not function.is_declaration and function.linkage in _STRONG:
