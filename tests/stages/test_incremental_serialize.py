@@ -146,8 +146,8 @@ EDITS = {
 }  # fmt: skip
 
 
-def serialize(folder: Path, output: Path, *more: str) -> set[str]:
-    """Take the capture; the functions that were compiled for it."""
+def serialize(folder: Path, output: Path, *more: str, said: tuple[str, ...] = ()) -> set[str]:
+    """Take the capture, which says this alone; the functions that were compiled for it."""
     command = ["serialize", "--package", "pkg", "--path", "src", "--workload", "src/workload.py"]
     done = subprocess.run(
         [sys.executable, "-m", "packageimage.stages", *command, "--partitions", "2", *more,
@@ -156,7 +156,7 @@ def serialize(folder: Path, output: Path, *more: str) -> set[str]:
     )  # fmt: skip
     # Plain Numba prints this as well, for modules without lines among others with debug flags.
     stderr = [line for line in done.stderr.splitlines() if "ignoring debug info" not in line]
-    assert (done.returncode, stderr) == (0, [])
+    assert (done.returncode, stderr) == (0, list(said))
     with zipfile.ZipFile(output / "pkg.store") as store:
         compiled = json.loads(store.read("index.json"))["compiled"]
     return {shown.partition("(")[0] for shown in compiled}
@@ -230,3 +230,59 @@ def test_other_flags_and_a_damaged_store_are_no_store(project):
     assert serialize(project, project / "out", "--flags", "check-bounds=yes") == ALL
     store.unlink()
     assert serialize(project, project / "out", "--flags", "check-bounds=yes") == ALL
+
+
+SEVERAL_VALUES = {
+    "src/pkg/__init__.py": """
+from numba import njit
+
+FACTOR = OFFSET = 0
+
+def scaled(x):
+    return x * FACTOR + OFFSET
+
+def alone(x):
+    return x
+
+def with_values(factor, offset):
+    global FACTOR, OFFSET
+    FACTOR, OFFSET = factor, offset
+    inner = njit(scaled)
+
+    @njit
+    def outer(x):
+        return inner(x) - factor
+
+    return inner, outer
+""",
+    "src/workload.py": """
+import pkg
+for factor, offset in (2, 1), (3, 1), (4, 5):
+    for function in pkg.with_values(factor, offset):
+        function(10)
+pkg.njit(pkg.alone)(1)
+""",
+}
+
+
+def test_a_function_that_was_compiled_for_several_values_of_a_global(tmp_path):
+    """The image has the first, and says that it has not the others, whichever were compiled now."""
+    for name, text in SEVERAL_VALUES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    said = (
+        "pkgimage: pkg: not in the image: pkg.scaled(int64): it was compiled for several values of "
+        "pkg.FACTOR, pkg.OFFSET; the image has the first",
+        "pkgimage: pkg: not in the image: pkg.scaled(int64): it was compiled for several values of "
+        "pkg.FACTOR; the image has the first",
+    )
+    outer = "pkg.with_values.<locals>.outer"
+    assert serialize(tmp_path, tmp_path / "out", said=said) == {"pkg.alone", "pkg.scaled", outer}
+    manifest = json.loads((tmp_path / "out" / "pkg.capture.json").read_text())
+    assert [one["function"] for one in manifest["omitted"]] == ["pkg.scaled"] * 2
+    for old, new in ("    return x\n", "    return x + 1\n"), ("", "# a comment\n"):
+        edit(tmp_path, "src/pkg/__init__.py", old, new)
+        serialize(tmp_path, tmp_path / "out", said=said)
+        serialize(tmp_path, tmp_path / "anew", said=said)
+        again, anew = contents(tmp_path / "out"), contents(tmp_path / "anew")
+        assert again == anew

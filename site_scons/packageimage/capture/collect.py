@@ -145,6 +145,8 @@ class _Collector:
         caused = {cause for method in methods.values() for cause in method.causes}
         for key in sorted(closure(caused.union(self.recorder.answered_keys), usable)):
             methods[key] = earlier[key]
+            if key in self.kept:
+                self._omit_variant(self.kept[key], earlier[key].row)
             for content in earlier[key].libraries:
                 libraries.setdefault(content, earlier_libraries[content])
         omitted = set(self.omitted.values())
@@ -156,12 +158,23 @@ class _Collector:
         that the key does not tell. Globals do, and are compared when the method is asked for."""
         for twin in self.twins:
             kept = self.kept.get(twin.method.key)
-            if kept is None or kept.row["globals"] != twin.row["globals"]:
+            if kept is None:
+                continue
+            if kept.row["globals"] != twin.row["globals"]:
+                self._omit_variant(twin, kept.row)
                 continue
             if self.names.content_hash(kept.core) != self.names.content_hash(twin.core):
                 for method in (kept.method, twin.method):
                     self._omit(method, "its function can't be told from another with other code")
                 del self.kept[kept.method.key]
+
+    def _omit_variant(self, other: _Kept, row: Mapping[str, Any]) -> None:
+        """Of the methods with one key that have frozen other values, one is kept, with that row."""
+        ours, theirs = (set(map(tuple, one["globals"])) for one in (row, other.row))
+        names = sorted({f"{module}.{name}" for module, name, _ in ours ^ theirs})
+        if names:
+            several = f"it was compiled for several values of {', '.join(names)}"
+            self._omit(other.method, f"{several}; the image has the first")
 
     def _captured(
         self, key: str, kept: _Kept, circle: list[str], libraries: dict[str, bytes]
