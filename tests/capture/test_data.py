@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 from image_build import PACKAGES, TESTS
-from packageimage.capture.data import SPECIAL, CannotRestore, serialise
+from packageimage.capture.data import SPECIAL, CannotRestore, Note, serialise, summarise
 from packageimage.capture.data_imports import imports_of
 
 PROCESS = PACKAGES / "data_process.py"
@@ -118,6 +118,23 @@ def test_lazy_packages_are_not_needed_for_direct_globals(user):
         ("data_user", "data_user.function.__defaults__[0]", "loading it imports data_lazy"),
         ("data_user", 'data_user.table["helper"]', "loading it imports data_lazy.inner"),
     ]
+
+
+def test_what_is_worth_saying_is_said_once_for_a_module():
+    notes = [
+        Note("one", "one.a", "loading it imports x"),
+        Note("one", "one.b", "loading it imports y"),
+        Note("one", "one.c", "loading it imports x"),
+        Note("two", "two.a", "loading it imports x"),
+        Note("one", "one.a", "loading it imports x"),
+        Note("one", "one.d", "loading it imports x"),
+    ]
+    assert summarise(notes) == [
+        "one: loading it imports x (one.a and 2 more)",
+        "one: loading it imports y (one.b)",
+        "two: loading it imports x (two.a)",
+    ]
+    assert summarise([]) == []
 
 
 def test_same_bytes_in_another_folder_and_process(tmp_path):

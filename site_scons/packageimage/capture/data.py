@@ -10,7 +10,7 @@ module has, or are refused in turn.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import ModuleType
@@ -26,7 +26,7 @@ from .data_writer import Mark, Unclosed, Writer
 
 __all__ = [
     "SPECIAL", "Buffer", "CannotRestore", "ModuleData", "Note", "PackageData", "Refusal",
-    "serialise",
+    "serialise", "summarise",
 ]  # fmt: skip
 
 LAZY_PACKAGES = frozenset({"numba", "llvmlite"})
@@ -63,8 +63,19 @@ class Note:
     path: str
     text: str
 
-    def __str__(self) -> str:
-        return f"{self.module}: {self.text} ({self.path})"
+
+def summarise(notes: Iterable[Note]) -> list[str]:
+    """A line for each text about a module, with the first of the paths: a package may have hundreds
+    of objects that need the same."""
+    paths: dict[tuple[str, str], dict[str, None]] = {}
+    for note in notes:
+        paths.setdefault((note.module, note.text), {})[note.path] = None
+    lines = []
+    for (module, text), found in paths.items():
+        first, *others = found
+        more = f" and {len(others)} more" if others else ""
+        lines.append(f"{module}: {text} ({first}{more})")
+    return lines
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
 
     from ..capture import assemble, collect, numba_bridge, numba_registrations, numba_starts, store
     from ..capture.captured import digest_of
+    from ..capture.data import summarise
     from ..capture.earlier import source_parts
     from ..capture.includes import Dependencies, as_json, imported_includes
     from ..capture.origins import Sources, package_digest
@@ -276,8 +277,8 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
         print(f"pkgimage: {package}: not in the image: {omission}", file=sys.stderr)
     for refusal in data.refused if data else ():
         print(f"pkgimage: {package}: not restored: {refusal}", file=sys.stderr)
-    for note in data.notes if data else ():
-        print(f"pkgimage: {package}: {note}", file=sys.stderr)
+    for line in summarise(data.notes) if data else ():
+        print(f"pkgimage: {package}: {line}", file=sys.stderr)
 
 
 def _serialise_modules(
