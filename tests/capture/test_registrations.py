@@ -194,3 +194,14 @@ def test_what_is_told_before_and_after_a_nested_import_counts():
 def test_what_is_told_anew_counts():
     text, path = EXTEND["typeof"]
     assert told(text) == told(text) == {"extending": path}
+
+
+def test_what_compiling_tells_is_told_again_by_compiling():
+    """As that of `carray` makes an intrinsic. See `Recorder.frame`."""
+    watch = Watch()
+    watch.begin("package")
+    watch.begin("")
+    exec(HEAD + EXTEND["intrinsic"][0], {"__name__": "package"})
+    watch.end()
+    watch.end()
+    assert watch.paths("package") == {}

@@ -30,6 +30,7 @@ from .numba_globals import (
     values_named,
 )
 from .numba_references import dumps
+from .numba_registrations import Watch
 from .numba_slots import Slots
 from .origins import BASE_PACKAGES, Origin, Sources, is_fixed
 from .symbols import ENVIRONMENT_PREFIX, UNRESOLVED_PREFIX, Library, counters_or_name, tags
@@ -113,6 +114,7 @@ class Recorder:
         self.made_of: python_types.FunctionType | None = None
         self.sources = Sources(sys.modules, own)
         self.slots = Slots()
+        self.watch = Watch()
         self.answered_keys: dict[str, None] = {}  # of methods of an earlier capture, in order
         self.compiled_keys: set[str] = set()  # of those that were compiled before any answered
         # Modules that nothing but Numba's entry points has imported.
@@ -322,9 +324,12 @@ class Recorder:
         made_of, self.made_of = self.made_of, None
         if made_of is not None:
             self.on_function(made_of)
+        # What is registered by compiling is registered again by compiling.
+        self.watch.begin("")
         try:
             yield
         finally:
+            self.watch.end()
             self.frames.pop()
             errors.loc_info.clear()
             errors.loc_info.update(last_place)

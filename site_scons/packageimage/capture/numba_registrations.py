@@ -42,7 +42,7 @@ class Watch:
         self._before = _contents()
 
     def begin(self, module: str) -> None:
-        """The source of a module is about to run."""
+        """The source of a module is about to run; "": what counts for none."""
         self._settle()
         self._running.append(module)
 

@@ -134,7 +134,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     _read_sources_of(package)
     import packageimage
 
-    from ..capture import assemble, collect, numba_bridge, numba_registrations, numba_starts, store
+    from ..capture import assemble, collect, numba_bridge, numba_starts, store
     from ..capture.captured import digest_of
     from ..capture.data import summarise
     from ..capture.earlier import source_parts
@@ -147,7 +147,7 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
     recorder = numba_bridge.install(
         package, inline=flags.inline, line_tables_only=flags.debug_level == 1
     )
-    _watch = numba_registrations.Watch()
+    _watch = recorder.watch
     stored = store.read(store_path, fingerprint) if request["use_store"] else None
     bridge = _answer_from(stored, recorder) if stored else None
     functions: Any = None
