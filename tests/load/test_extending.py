@@ -96,8 +96,13 @@ EXTENSION = {
 def given(x):
     raise NotImplementedError
 
+def late(x):
+    raise NotImplementedError
+
 def register():
     import of_numba_types
+    from numba.extending import overload
+    overload(late)(lambda x: lambda x: x)
 """,
     "of_numba_types.py": """
 import operator
@@ -142,6 +147,10 @@ def put(array, row):
 @njit
 def call(x):
     return given(x)
+
+@njit("int64(int64)")
+def declared(x):
+    return x
 """,
     "workload.py": """
 import beside
@@ -174,5 +183,6 @@ def test_an_installed_extension_hinders_no_image(tmp_path, restored):
     assert run.returncode == 0, run.error
     assert run.output == "[[1.0, 2.0], [0.0, 0.0]] False\n6\n"
     assert run.seen["misses"] == []
+    assert run.seen["restored"] == (["beside"] if restored else [])
     # Restored, the first is given to its function anew where the second has Numba imported.
-    assert run.seen["answered"] == (3 if restored else 2)
+    assert run.seen["answered"] == (4 if restored else 3)  # with the declared one

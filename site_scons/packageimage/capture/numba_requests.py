@@ -80,7 +80,11 @@ def hook_compilations(recorder: Recorder) -> None:
         def hooked() -> None:
             if not entrypoints._already_initialized:
                 before = set(sys.modules)
-                original()
+                recorder.watch.begin("")  # what they register is no doing of who asked for it
+                try:
+                    original()
+                finally:
+                    recorder.watch.end()
                 recorder.extensions |= sys.modules.keys() - before
 
         return hooked

@@ -61,7 +61,7 @@ from ..model.method_key import (
 from ..model.type_spec import names_class
 from . import logs, note
 from .argument_types import spec_of
-from .image import ARRAY, ENVIRONMENT, WITH_METHOD, loads, value_of
+from .image import ARRAY, ENVIRONMENT, WITH_METHOD, UnboundSlot, loads, value_of
 from .methods import held_by, note_answer
 from .numba_attach import (
     DECLARED,
@@ -417,16 +417,19 @@ class Bridge:
         return self._libraries[key]
 
     def _cell_of(self, image: MethodSource, name: str) -> ctypes.c_void_p:
-        """The variable that stands for a slot that an image has not. Raises CannotAttach."""
+        """The variable that stands for a slot that an image has not. It is filled with the method
+        that has it, if that is not done yet: most belong to methods that nobody calls here."""
         key = id(image), name
         if key not in self._cells:
+            value = None
             if name.startswith(ENVIRONMENT):
                 made = self._environments.get(id(image), {}).get(name)
                 value = None if made is None else id(made)
             elif name.startswith(WITH_METHOD):
-                value = self._references.setdefault(key, self._reference(name))[0]
+                value = self._references.get(key, (None, None))[0]
             else:
-                value = value_of(name, address_of)
+                with suppress(UnboundSlot):
+                    value = value_of(name, address_of)
             self._cells[key] = ctypes.c_void_p(value)
         return self._cells[key]
 
@@ -477,6 +480,10 @@ class Bridge:
         for name in row["references"]:
             index = image.slot_index.get(name)
             if index is None:
+                with suppress(CannotAttach):  # the image's code does without
+                    known = self._references.setdefault((id(image), name), self._reference(name))
+                    if (id(image), name) in self._cells:
+                        self._cells[id(image), name].value = known[0]
                 continue
             address, keep = self._reference(name)
             # Code that was attached before has the first object, as code of the JIT would.
