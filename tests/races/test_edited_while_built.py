@@ -10,7 +10,7 @@ from image_build import build, pkgimage, run_restored
 
 # Edits the package once it has been imported, as a user may at that moment.
 EDITING = """
-import pathlib, sys
+import atexit, pathlib, sys
 import changing
 changing.answer(1)
 done = pathlib.Path({done!r})
@@ -20,17 +20,25 @@ if times < {times}:
     sys.path.append({tests!r})
     import edited_package
     edited_package.write(pathlib.Path({source!r}), 2 + times, *{modules!r})
+elif {undone!r}:
+    # The capture has been written by then.
+    sys.path.append({tests!r})
+    import edited_package
+    atexit.register(edited_package.write, pathlib.Path({source!r}), 1, *{modules!r})
 """
 
 
-def editing(folder: Path, times: int, modules: tuple[str, ...]) -> tuple[Path, Path]:
-    """A workload that edits these modules the first times that it runs; the sources' folder."""
+def editing(
+    folder: Path, times: int, modules: tuple[str, ...], *, undone: bool = False
+) -> tuple[Path, Path]:
+    """A workload that edits these modules the first times that it runs, and undoes that when it
+    has been captured, if asked to; the sources' folder."""
     source = edited_package.set_up(folder)
     workload = folder / "editing.py"
     workload.write_text(
         EDITING.format(
             done=str(folder / "done"), times=times, tests=str(Path(edited_package.__file__).parent),
-            source=str(source), modules=modules,
+            source=str(source), modules=modules, undone=undone,
         )
     )  # fmt: skip
     return workload, source
@@ -63,6 +71,16 @@ def test_an_edit_that_the_capture_saw_and_scons_did_not_is_undone(tmp_path):
     depot, program = tmp_path / "depot", tmp_path / "program.py"
     build(tmp_path, depot, "changing", workload, source, "--restore")
     edited_package.write(source, 1, "second")
+    build(tmp_path, depot, "changing", workload, source, "--restore")
+    seen = run_restored(tmp_path, depot, program, source)
+    assert (seen.output, seen.seen["rejections"]) == ("1 1\n", []), seen.error
+
+
+def test_an_edit_that_only_the_capture_saw(tmp_path):
+    """Undone before SCons looks again: what it sees is what it has recorded."""
+    workload, source = editing(tmp_path, 1, ("second",), undone=True)
+    depot, program = tmp_path / "depot", tmp_path / "program.py"
+    build(tmp_path, depot, "changing", workload, source, "--restore")
     build(tmp_path, depot, "changing", workload, source, "--restore")
     seen = run_restored(tmp_path, depot, program, source)
     assert (seen.output, seen.seen["rejections"]) == ("1 1\n", []), seen.error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -236,15 +237,37 @@ def _last_imports(env: Any, capture: Capture) -> Iterator[tuple[Any, str]]:
 
     A file that is gone is a dependency less, and so a reason to take the capture anew.
     """
-    try:
-        listed = json.loads(Path(capture.imported.abspath).read_bytes())["files"]
-        rows = sorted((str(row["path"]), str(row["sha256"])) for row in listed)
-    except (OSError, ValueError, LookupError, TypeError):
-        return  # there is no last capture
-    for name, digest in rows:
-        path = capture.package.root / name  # which an absolute name replaces
+    for path, digest in _listed(capture, "files"):
         if path.is_file():
             yield env.fs.File(str(path)), digest
+
+
+def _listed(capture: Capture, key: str) -> list[tuple[Path, str]]:
+    """Path and SHA-256 of what stands under `key` in the last capture's list of imports."""
+    try:
+        listed = json.loads(Path(capture.imported.abspath).read_bytes())[key]
+        rows = sorted((str(row["path"]), str(row["sha256"])) for row in listed)
+    except (OSError, ValueError, LookupError, TypeError):
+        return []  # there is no last capture
+    return [(capture.package.root / name, digest) for name, digest in rows]  # absolute ones replace
+
+
+def saw_others(capture: Capture, files: Iterable[Any]) -> bool:
+    """Whether the capture is, or may be, of other sources than SCons has hashed and will record.
+
+    They may have been edited after SCons hashed them and before the stage read them; the edit may
+    have been undone since. So what SCons has hashed, what is there now and what the stage says it
+    has read are all compared. files: the nodes that the capture depends on and no stage makes.
+    """
+    rows = [*_listed(capture, "files"), *_listed(capture, "ran")]
+    read = {os.path.realpath(path): digest for path, digest in rows}
+    for node in files:
+        if node.get_csig() != node.get_content_hash():
+            return True
+        path = os.path.realpath(node.abspath)
+        if path in read and read[path] != _digest(path):
+            return True
+    return False
 
 
 def dependencies_now(env: Any, capture: Capture, implicit: Iterable[Any]) -> list[Any]:

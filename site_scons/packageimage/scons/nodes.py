@@ -14,7 +14,7 @@ from SCons.Script import GetOption
 
 from packageimage.recipe import sibling_pattern
 from packageimage.scons import report
-from packageimage.scons.captures import Capture, dependencies_now
+from packageimage.scons.captures import Capture, dependencies_now, saw_others
 from packageimage.scons.stated import stated_sha256
 
 if TYPE_CHECKING:
@@ -74,21 +74,17 @@ class StageFile(SCons.Node.FS.File):
             raise
         else:
             task.outcome = "run"
-            if task.capture is None or not self._was_edited():
+            # Else it is taken again in the next build.
+            if task.capture is None or not saw_others(task.capture, self._unmade()):
                 task.journal.made(task.outputs)
         finally:
             task.seconds += time.perf_counter() - start
             report.ended(task)
 
-    def _was_edited(self) -> bool:
-        """Whether a source is another one than SCons has hashed and will record.
-
-        Then the capture may be of either; it is taken again in the next build, which may find the
-        sources as they were recorded.
-        """
-        sources = [node for node in self.children() if not node.has_builder()]
-        files = [node for node in sources if isinstance(node, SCons.Node.FS.File)]
-        return any(node.get_csig() != node.get_content_hash() for node in files)
+    def _unmade(self) -> list[Any]:
+        """The files that it depends on and no stage makes."""
+        nodes = [node for node in self.children() if not node.has_builder()]
+        return [node for node in nodes if isinstance(node, SCons.Node.FS.File)]
 
     def changed(self, node: Any = None, allowcache: bool = False) -> bool:
         # Asked for always: SCons measures the dependencies as it compares them.

@@ -69,6 +69,7 @@ _watch: Any = None  # capture.numba_registrations.Watch, once Numba is there
 
 # What was run, and what data files held when they were declared, by their real paths.
 _sources: dict[str, bytes] = {}
+_workloads: dict[str, bytes] = {}
 _declared: dict[str, bytes] = {}
 
 
@@ -247,7 +248,9 @@ def _serialize(request: dict[str, Any], flags: CacheFlags) -> None:
             f"{output.name}.capture.json": _json(manifest),
             f"{output.name}.capture.id": f"{id_}\n".encode(),
             f"{output.name}.includes.json": _json({"includes": as_json(includes)}),
-            f"{output.name}.imported.json": _json({"files": dependencies.watched}),
+            f"{output.name}.imported.json": _json(
+                {"files": dependencies.watched, "ran": _ran(request, dependencies)}
+            ),
         }
         for index, bitcode in enumerate(partitions):
             files[f"{output.name}.p{index}.bc"] = bitcode
@@ -425,6 +428,16 @@ def _check_still_there(includes: Any, dependencies: Any, package: str) -> None:
             raise Edited
 
 
+def _ran(request: dict[str, Any], dependencies: Any) -> list[dict[str, str]]:
+    """Path and SHA-256 of the sources that SCons knew of and that ran, as the list of imports has
+    them: it cannot tell by looking whether they are what it has hashed."""
+    ran = dict(dependencies.own_sources) | {path: _workloads[path] for path in request["workloads"]}
+    return [
+        {"path": path, "sha256": hashlib.sha256(content).hexdigest()}
+        for path, content in sorted(ran.items())
+    ]
+
+
 def _fingerprint(request: dict[str, Any]) -> str:
     """What decides code besides the sources: the tool chain, the flags and our own code."""
     import llvmlite
@@ -521,6 +534,7 @@ def _run_workload(workload: str) -> None:
     sys.argv = [workload]
     sys.path.insert(0, str(Path(workload).resolve().parent))
     try:
+        _workloads[workload] = Path(workload).read_bytes()
         runpy.run_path(workload, run_name="__main__")
     except SystemExit as error:
         if error.code not in (None, 0):
