@@ -74,7 +74,8 @@ from .numba_attach import (
     compiler_lock,
     replace,
 )
-from .numba_library import UNCACHEABLE, Descriptor, Found, GeneratorDescriptor, ImageLibrary
+from .numba_caching import Keeping, mark_uncacheable, refuse_quietly
+from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
 
 if TYPE_CHECKING:
     from ..model.base_image import BaseImage
@@ -164,6 +165,7 @@ class Bridge:
         self._late: list[tuple[MethodSource, int, str]] = []
         self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
+        self._keeping = Keeping()
         self.outdated: set[str] = set()  # methods that call what was compiled otherwise
         self._otherwise: set[str] = set()  # and the methods that Numba has compiled otherwise
         self._bounds = bounds
@@ -542,9 +544,9 @@ class Bridge:
             (parallel_ufunc, "build_gufunc_wrapper", self._gufunc_wrapper("parallel-gufunc")),
             (ccallback.CFunc, "_compile_uncached", self._cfunc_compile),
             (StencilFunc, "__call__", self._stencil_call),
-            (codegen.CPUCodeLibrary, "add_linking_library", _mark_uncacheable),
-            (caching.CompileResultCacheImpl, "check_cachable", _refuse_quietly),
-            (lowering.Lower, "_lower_call_RecursiveCall", _call_imaged_recursion),
+            (codegen.CPUCodeLibrary, "add_linking_library", mark_uncacheable),
+            (caching.CompileResultCacheImpl, "check_cachable", refuse_quietly),
+            (lowering.Lower, "_lower_call_RecursiveCall", self._lower_recursion),
         )
 
     def install(self) -> None:
@@ -603,7 +605,8 @@ class Bridge:
                 )
                 if entry is not None:
                     return entry
-            return original(this, sig)
+            with self._keeping.compiling(this._cache):
+                return original(this, sig)
 
         return compile
 
@@ -646,14 +649,8 @@ class Bridge:
 
     def _known_to_callers(self, target: Any, arguments: tuple[Any, ...]) -> str | None:
         """The key of the method that an image's code calls for a dispatcher as it is now."""
-        try:
-            key = key_of_signature(
-                "function", target.py_func, dispatcher_options(target), "",
-                f"{arguments_text(arguments)}->",
-            )  # fmt: skip
-        except Unkeyable:
-            return None
-        return None if self._image_with(key) is None else key
+        key = _key_of_call(target, arguments)
+        return None if key is None or self._image_with(key) is None else key
 
     def compile_for_args(
         self, original: Hook, this: Any, args: tuple[Any, ...], kws: dict[str, Any]
@@ -729,13 +726,56 @@ class Bridge:
             entry = original(this, sig)
             arguments, _ = sigutils.normalize_signature(sig)
             result = this.overloads[tuple(arguments)]
+            if not isinstance(result.library, ImageLibrary):
+                return entry
+            stand_in = self._stand_in(this, tuple(arguments), result) if self._keeping else None
+            if stand_in is not None:
+                return stand_in.entry_point
             context = cpu_target.target_context
-            if isinstance(result.library, ImageLibrary) and entry not in context._defns:
+            if entry not in context._defns:
                 context.insert_user_function(entry, result.fndesc, [result.library])
                 self._insert_generator(context, result)
             return entry
 
         return get_overload
+
+    def _stand_in(self, target: Any, arguments: tuple[Any, ...], result: Any) -> Any:
+        """What Numba has compiled of a method of an image for its cache; None where that might not
+        be the same."""
+        found = self._owners[id(result.fndesc)][1]
+        image, row = found.image, found.row
+        # Others than these have no cache that knows them by their arguments' types.
+        if not isinstance(target, dispatcher.Dispatcher) or bounds_are_checked() != self._bounds:
+            return None
+        for declared in (None, result.signature.return_type):
+            key = _key_of_call(target, arguments, declared)
+            if key is not None and image.row(key) is row:
+                break
+        else:
+            return None
+        if key in self.outdated or self._changed_global(image, row, target.py_func) is not None:
+            return None
+        return self._keeping.stand_in(target, arguments, declared)
+
+    def _lower_recursion(self, original: Hook) -> Hook:
+        """JIT code that recurses into another specialisation of its function, one from an image.
+
+        Numba calls it by a mangled name that it expects its own engine to define some day; a method
+        of an image is ready and called as any other function is.
+        """
+
+        def lower(this: Any, fnty: Any, expr: Any, signature: Any) -> Any:
+            target, arguments = fnty.dispatcher_type.dispatcher, tuple(signature.args)
+            known = target.overloads.get(arguments)
+            if (
+                known is not None
+                and isinstance(known.library, ImageLibrary)
+                and not self._keeping.is_making(target, arguments)
+            ):
+                return this._lower_call_normal(fnty.dispatcher_type, expr, signature)
+            return original(this, fnty, expr, signature)
+
+        return lower
 
     def _insert_generator(self, context: Any, result: Any) -> None:
         """Make a generator known to JIT code that iterates over it."""
@@ -757,14 +797,13 @@ class Bridge:
             options = getattr(this, "_pkgimage_options", "")
             found = self.find("ufunc", this.py_func, arguments, declared, options, target=this)
             if found is not None:
-                try:
+                with suppress(CannotAttach):
                     result = self.result(found, arguments)
-                except CannotAttach:
-                    return original(this, sig, flags, locals)
-                if result.signature not in this.overloads:
-                    this.overloads[result.signature] = result
-                return result
-            return original(this, sig, flags, locals)
+                    if result.signature not in this.overloads:
+                        this.overloads[result.signature] = result
+                    return result
+            with self._keeping.compiling(this.cache):
+                return original(this, sig, flags, locals)
 
         return compile_core
 
@@ -817,11 +856,10 @@ class Bridge:
             found = self.find(
                 "cfunc", this._pyfunc, arguments, this._sig.return_type, options, target=this
             )
-            if found is None:
-                return original(this)
-            try:
-                return self.result(found, arguments)
-            except CannotAttach:
+            if found is not None:
+                with suppress(CannotAttach):
+                    return self.result(found, arguments)
+            with self._keeping.compiling(this._cache):
                 return original(this)
 
         return compile_uncached
@@ -865,6 +903,19 @@ def _dispatchers_in(values: Iterable[Any]) -> list[Any]:
             found.append(value)
             waiting.extend(held_by(value.py_func))
     return found
+
+
+def _key_of_call(target: Any, arguments: tuple[Any, ...], declared: Any = None) -> str | None:
+    """The key of the method that a dispatcher as it is now has for these types; None where it has
+    no key."""
+    returned = "" if declared is None else type_text(declared)
+    try:
+        return key_of_signature(
+            "function", target.py_func, dispatcher_options(target), "",
+            f"{arguments_text(arguments)}->{returned}",
+        )  # fmt: skip
+    except Unkeyable:
+        return None
 
 
 def _functions_among(kinds: Iterable[Any]) -> Iterator[Any]:
@@ -930,50 +981,3 @@ def _note_options(original: Hook) -> Hook:
         return original(this, sig, locals, **options)
 
     return compile
-
-
-def _call_imaged_recursion(original: Hook) -> Hook:
-    """JIT code that recurses into another specialisation of its function, one from an image.
-
-    Numba calls it by a mangled name that it expects its own engine to define some day; a method of
-    an image is ready and called as any other function is.
-    """
-
-    def lower(self: Any, fnty: Any, expr: Any, signature: Any) -> Any:
-        known = fnty.dispatcher_type.dispatcher.overloads.get(tuple(signature.args))
-        if known is not None and isinstance(known.library, ImageLibrary):
-            return self._lower_call_normal(fnty.dispatcher_type, expr, signature)
-        return original(self, fnty, expr, signature)
-
-    return lower
-
-
-def _mark_uncacheable(original: Hook) -> Hook:
-    """Numba's own cache must not keep code that refers to an image's slots by address."""
-
-    def add_linking_library(self: Any, library: Any) -> None:
-        original(self, library)
-        if UNCACHEABLE in library._dynamic_globals and UNCACHEABLE not in self._dynamic_globals:
-            self._dynamic_globals.append(UNCACHEABLE)
-
-    return add_linking_library
-
-
-def _refuse_quietly(original: Hook) -> Hook:
-    """Where nothing but an image's code keeps a function out of Numba's cache, Numba would warn of
-    dynamic globals, which the program has none of and can do nothing about."""
-
-    def check_cachable(this: Any, result: Any) -> Any:
-        others = set(result.library._dynamic_globals) - {UNCACHEABLE}
-        if others or not result.library._dynamic_globals or not _can_be_cached(result.lifted):
-            return original(this, result)
-        if logs:
-            described = f"{result.fndesc.modname}.{result.fndesc.qualname}"
-            note("not cached", method=described, why="it calls a function of an image")
-        return False
-
-    return check_cachable
-
-
-def _can_be_cached(lifted: Iterable[Any]) -> bool:
-    return all(one.can_cache for one in lifted)

@@ -14,13 +14,10 @@ from numba.core import codegen, funcdesc, generators
 from numba.core.registry import cpu_target
 
 from .image import ENVIRONMENT
+from .numba_caching import UNCACHEABLE
 
 if TYPE_CHECKING:
     from .protocols import MethodSource
-
-UNCACHEABLE = "pkgimage"
-"""A library of an image counts as having this dynamic global, so that Numba's cache keeps nothing
-that has it in it: it refers to the image's slots."""
 
 _STRONG = (llvm.Linkage.external, llvm.Linkage.weak_odr)
 
