@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from image_build import SHOW, build, run_plain, run_with_images
-from packageimage.load.numba_bridge import Bridge
+from packageimage.load.numba_results import Results
 
 SOURCES = {
     "__init__.py": "from attaching import numbers, users",
@@ -566,21 +566,21 @@ def test_starts_that_follow_each_other_in_a_circle(home, tmp_path):
 
 def test_variables_beside_slots_are_filled_with_their_methods(monkeypatch):
     """JIT code may be linked before, and what methods nobody calls refer to may not be there."""
-    bridge = Bridge(lambda *_: None, None)
+    results = Results(lambda *_: None)
     image = types.SimpleNamespace(slot_index={})
     module = types.ModuleType("referred_to")
     reference, environment = "pkgimage.ref.object:referred_to:thing", "_ZN08NumbaEnv4some"
-    error = bridge._cell_of(image, "pkgimage.obj.PyExc_SystemError")
-    cells = [bridge._cell_of(image, name) for name in (reference, environment)]
+    error = results._cell_of(image, "pkgimage.obj.PyExc_SystemError")
+    cells = [results._cell_of(image, name) for name in (reference, environment)]
     assert error.value == id(SystemError)
-    assert bridge._cell_of(image, "pkgimage.obj.PyExc_NoSuchError").value is None
+    assert results._cell_of(image, "pkgimage.obj.PyExc_NoSuchError").value is None
     assert [cell.value for cell in cells] == [None, None]
     row = {"environments": [(environment, None, None)], "references": [reference]}
-    bridge._fill_environments(image, row | {"environment": environment})
-    made = bridge._environments[id(image)][environment]
+    results._fill_environments(image, row | {"environment": environment})
+    made = results._environments[id(image)][environment]
     assert [cell.value for cell in cells] == [None, id(made)]
     module.thing = object()
     monkeypatch.setitem(sys.modules, "referred_to", module)
-    bridge._fill_environments(image, row | {"environment": environment})
+    results._fill_environments(image, row | {"environment": environment})
     assert cells[0].value == id(module.thing)
-    assert bridge._cell_of(image, reference) is cells[0]
+    assert results._cell_of(image, reference) is cells[0]

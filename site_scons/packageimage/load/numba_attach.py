@@ -411,8 +411,8 @@ class Attachments:
         """The compile result of a method that has answered (`WAITING`)."""
         if more:  # found here, by its number
             image, _ = more
-            return self.bridge.numbered_result(image.methods, found, arguments, entry_point)
-        return self.bridge.compile_result(found, arguments, entry_point)
+            return self.bridge.results.numbered_result(image.methods, found, arguments, entry_point)
+        return self.bridge.results.compile_result(found, arguments, entry_point)
 
 
 def bounds_by(environ: Mapping[str, str]) -> bool | None:

@@ -11,31 +11,25 @@ Imported when Numba asks for more than the first calls of plain functions (`numb
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import partial
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import llvmlite
 import numba
 import numpy
-from numba import _dynfunc
 from numba.core import (
     caching,
     ccallback,
     codegen,
-    compiler,
     dispatcher,
     entrypoints,
-    environment,
     lowering,
     sigutils,
     types,
-    typing,
 )
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typing.typeof import typeof
@@ -47,7 +41,6 @@ from numba.stencils.stencil import StencilFunc
 from ..model.method_key import (
     Unkeyable,
     arguments_text,
-    array_shape,
     callback_options,
     dispatcher_options,
     function_text,
@@ -59,9 +52,7 @@ from ..model.method_key import (
     type_text,
 )
 from ..model.type_spec import names_class
-from . import logs, note
 from .argument_types import spec_of
-from .image import ARRAY, ENVIRONMENT, WITH_METHOD, UnboundSlot, loads, value_of
 from .methods import held_by, note_answer
 from .numba_attach import (
     DECLARED,
@@ -69,17 +60,16 @@ from .numba_attach import (
     RESTORED_KEYS,
     Hook,
     Overloads,
-    address_of,
     bounds_are_checked,
     compiler_lock,
     replace,
 )
 from .numba_caching import Keeping, mark_uncacheable, refuse_quietly
-from .numba_library import Descriptor, Found, GeneratorDescriptor, ImageLibrary
+from .numba_library import Found, GeneratorDescriptor, ImageLibrary
+from .numba_results import CannotAttach, Results
 
 if TYPE_CHECKING:
     from ..model.base_image import BaseImage
-    from .methods import Methods
     from .protocols import MethodSource
 
 
@@ -94,13 +84,6 @@ def base_image() -> BaseImage:
         llvm="",
         numpy=numpy.__version__,
     )
-
-
-_C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
-
-
-class CannotAttach(Exception):
-    """The image has the method but this process isn't as it was at build; the message says why."""
 
 
 _OWN_TYPES = frozenset(
@@ -155,28 +138,25 @@ class Bridge:
         is told each method that answers a request, with the library that its code is in."""
         self._on_answer = on_answer
         self._images: list[MethodSource] = []  # kept, for their ids
-        self._libraries: dict[tuple[int, Any], ImageLibrary] = {}
-        self._environments: dict[int, dict[str, Any]] = {}  # by the ids of images, and slots
-        self._references: dict[tuple[int, str], tuple[int, Any]] = {}
-        self._cells: dict[tuple[int, str], ctypes.c_void_p] = {}  # see `_cell_of`
-        self._return_types: dict[tuple[int, Any], Any] = {}
-        self._initialised: set[tuple[str, str]] = set()
         self._types: dict[tuple[Any, ...], tuple[tuple[Any, ...], str]] = {}
-        self._late: list[tuple[MethodSource, int, str]] = []
-        self._owners: dict[int, tuple[Any, Any]] = {}
         self._report = report
+        self.results = Results(report)
         self._keeping = Keeping()
         self.outdated: set[str] = set()  # methods that call what was compiled otherwise
         self._otherwise: set[str] = set()  # and the methods that Numba has compiled otherwise
         self._bounds = bounds
-        self.answered = 0
 
     def add(self, image: MethodSource, late: Iterable[tuple[int, str]]) -> None:
         """Answer from `image` too, of whose slots these wait for Numba's threads."""
-        self._late += [(image, index, name) for index, name in late]
+        self.results.wait_for_threads(image, late)
         self._images.append(image)
         for key in sorted(self._otherwise):  # it may have callers, too
             self._note_outdated(key)
+
+    @property
+    def answered(self) -> int:
+        """How many requests images have answered."""
+        return self.results.answered
 
     def _image_with(self, key: str) -> MethodSource | None:
         # Of two images with one method the one that was loaded first answers.
@@ -334,196 +314,17 @@ class Bridge:
                 known = self._known_to_callers(target, arguments)
                 if known is None or arguments in state.get(_SAME, ()):
                     continue
-                owner = self._owners.get(id(result.fndesc))
-                if owner is None or owner[1].row is not owner[1].image.row(known):
+                found = self.results.found(result)
+                if found is None or found.row is not found.image.row(known):
                     self._note_outdated(known)
-
-    # -- attaching -----------------------------------------------------------------------------
 
     def result(self, found: Found, arguments: tuple[Any, ...]) -> Any:
         """A CompileResult for a method. Raises CannotAttach; the caller lets Numba compile then."""
-        entry_point = self._entry_point(found)
-        result = self.compile_result(found, arguments, entry_point)
+        entry_point = self.results.entry_point(found)
+        result = self.results.compile_result(found, arguments, entry_point)
         if self._on_answer is not None:
             self._on_answer(found, result.library)
         return result
-
-    def _entry_point(self, found: Found) -> Any:
-        """What Numba's dispatcher calls, None for a method that only other code calls. Its
-        environments and references are filled. Raises CannotAttach."""
-        image, row = found.image, found.row
-        try:
-            if row["init"]:
-                self._initialise(row)
-            env = self._fill_environments(image, row)
-        except CannotAttach as error:
-            self._report(f"{row['module']}.{row['qualname']}", str(error))
-            raise
-        self.answered += 1
-        if logs:
-            note("answered", method=f"{row['module']}.{row['qualname']}")
-        if "cpython" not in row["entries"]:
-            return None
-        module, qualname = row["module"], row["qualname"]
-        return _dynfunc.make_function(
-            sys.modules.get(module) or Descriptor(row, None, ()).lookup_module(),
-            qualname.rpartition(".")[2],
-            f"compiled wrapper for {qualname!r}",
-            image.entry(*row["entries"]["cpython"]),
-            env,
-            (image,),
-        )
-
-    def numbered_result(
-        self, image: Methods, number: int, arguments: tuple[Any, ...], entry_point: Any
-    ) -> Any:
-        """The compile result of a method that has answered by its number (`numba_attach`)."""
-        row = image.row(image.key(number))
-        assert row is not None
-        self._fill_environments(image, row)
-        return self.compile_result(Found(image, row), arguments, entry_point)
-
-    def compile_result(self, found: Found, arguments: tuple[Any, ...], entry_point: Any) -> Any:
-        """The compile result of a method whose entry point is there (`_entry_point`)."""
-        image, row = found.image, found.row
-        return_type = self._return_type(image, row["return"])
-        library = self._library(image, row)
-        library.add_symbols(row["roles"], row["entries"])
-        descriptor = Descriptor(row, return_type, arguments)
-        for name, _, _ in row["environments"]:
-            env = self._environments[id(image)][name]
-            environment.Environment._memo[name] = env
-        self._owners[id(descriptor)] = (descriptor, found)
-        return compiler.CompileResult(
-            typing_context=cpu_target.typing_context,
-            target_context=cpu_target.target_context,
-            entry_point=entry_point,
-            typing_error=None,
-            type_annotation="",
-            signature=typing.signature(return_type, *arguments),
-            objectmode=row["objectmode"],
-            lifted=(),
-            fndesc=descriptor,
-            library=library,
-            call_helper=None,
-            environment=self._environments[id(image)].get(row["environment"]),
-            metadata={},
-            reload_init=(),
-            referenced_envs=(),
-        )
-
-    def _library(self, image: MethodSource, row: dict[str, Any]) -> ImageLibrary:
-        key = (id(image), image.group(row))
-        if key not in self._libraries:
-            self._libraries[key] = ImageLibrary(image, key[1], partial(self._cell_of, image))
-        return self._libraries[key]
-
-    def _cell_of(self, image: MethodSource, name: str) -> ctypes.c_void_p:
-        """The variable that stands for a slot that an image has not. It is filled with the method
-        that has it, if that is not done yet: most belong to methods that nobody calls here."""
-        key = id(image), name
-        if key not in self._cells:
-            value = None
-            if name.startswith(ENVIRONMENT):
-                made = self._environments.get(id(image), {}).get(name)
-                value = None if made is None else id(made)
-            elif name.startswith(WITH_METHOD):
-                value = self._references.get(key, (None, None))[0]
-            else:
-                with suppress(UnboundSlot):
-                    value = value_of(name, address_of)
-            self._cells[key] = ctypes.c_void_p(value)
-        return self._cells[key]
-
-    def roles_of(self, result: Any) -> tuple[dict[str, str], ImageLibrary] | None:
-        """The entries of a result that came from an image, else None."""
-        owner = self._owners.get(id(result.fndesc))
-        if owner is None or owner[0] is not result.fndesc:
-            return None
-        return owner[1].row["roles"], self._library(owner[1].image, owner[1].row)
-
-    def _initialise(self, row: dict[str, Any]) -> None:
-        for module, qualname in row["init"]:
-            if (module, qualname) not in self._initialised:
-                function: Any = importlib.import_module(module)
-                for part in qualname.split("."):
-                    function = getattr(function, part)
-                function()
-                self._initialised.add((module, qualname))
-        if row["init"] and self._late:
-            still_missing = []
-            for image, index, name in self._late:
-                address = address_of(name)
-                if address is None:
-                    still_missing.append((image, index, name))
-                else:
-                    image.slots[index] = address
-            self._late = still_missing
-
-    def _fill_environments(self, image: MethodSource, row: dict[str, Any]) -> Any:
-        made = self._environments.setdefault(id(image), {})
-        for name, module_name, constants in row["environments"]:
-            if name in made:
-                continue
-            namespace: dict[str, Any] = {}
-            if module_name is not None:
-                module = sys.modules.get(module_name)
-                namespace = (module or importlib.import_module(module_name)).__dict__
-            env = environment.Environment(namespace)
-            env.env_name = name
-            if constants is not None:
-                env.consts.extend(loads(image.blob(constants)))
-            index = image.slot_index.get(name)
-            if index is not None:  # code that never uses it needs no slot
-                image.slots[index] = id(env)
-            elif (id(image), name) in self._cells:
-                self._cells[id(image), name].value = id(env)
-            made[name] = env  # last: who finds it runs the code
-        for name in row["references"]:
-            index = image.slot_index.get(name)
-            if index is None:
-                with suppress(CannotAttach):  # the image's code does without
-                    known = self._references.setdefault((id(image), name), self._reference(name))
-                    if (id(image), name) in self._cells:
-                        self._cells[id(image), name].value = known[0]
-                continue
-            address, keep = self._reference(name)
-            # Code that was attached before has the first object, as code of the JIT would.
-            known = self._references.setdefault((id(image), name), (address, keep))
-            if known[0] != address:
-                raise CannotAttach(f"expected {name}, found another object than at first")
-            image.slots[index] = address
-        own = row["environment"]
-        return made.get(own) if own else None
-
-    def _reference(self, name: str) -> tuple[int, Any]:
-        """The value of a slot that refers to an object of a module, and what keeps it alive."""
-        prefix, module_name, attribute, *shape = name.split(":")
-        module = sys.modules.get(module_name)
-        if module is None or attribute not in vars(module):
-            raise CannotAttach(f"expected {module_name}.{attribute}, found none")
-        value = vars(module)[attribute]
-        if prefix.startswith(ARRAY):
-            found = "none"
-            if isinstance(value, numpy.ndarray):
-                found = array_shape(value)
-            if found != ":".join(shape):
-                raise CannotAttach(f"expected {module_name}.{attribute} {shape}, found {found}")
-            return (value.ctypes.data if prefix.endswith("data") else id(value)), value
-        if prefix.endswith("function"):
-            return _function_address(value), value
-        if prefix.endswith("jitclass"):
-            from numba.experimental.jitclass import boxing
-
-            box = boxing._specialize_box(value.class_type.instance_type)
-            return id(box), box
-        return id(value), value
-
-    def _return_type(self, image: MethodSource, index: Any) -> Any:
-        key = (id(image), index)
-        if key not in self._return_types:
-            self._return_types[key] = loads(image.blob(index))
-        return self._return_types[key]
 
     # -- hooks ---------------------------------------------------------------------------------
 
@@ -585,7 +386,7 @@ class Bridge:
                 return None
             try:
                 if self._on_answer is None and _can_wait(target):
-                    entry_point = self._entry_point(found)
+                    entry_point = self.results.entry_point(found)
                     waiting = codes, arguments, found, entry_point
                     Overloads.add(target, waiting, found.row["objectmode"])
                     _keep(target, entry_point)
@@ -637,7 +438,7 @@ class Bridge:
             and bounds_are_checked() == self._bounds
             and key not in self.outdated
             and self._changed_global(image, row, target.py_func) is None
-            and self._return_type(image, row["return"]) == declared
+            and self.results.return_type(image, row["return"]) == declared
         )
 
     def _note_declared(self, target: Any, arguments: tuple[Any, ...]) -> None:
@@ -742,7 +543,8 @@ class Bridge:
     def _stand_in(self, target: Any, arguments: tuple[Any, ...], result: Any) -> Any:
         """What Numba has compiled of a method of an image for its cache; None where that might not
         be the same."""
-        found = self._owners[id(result.fndesc)][1]
+        found = self.results.found(result)
+        assert found is not None
         image, row = found.image, found.row
         # Others than these have no cache that knows them by their arguments' types.
         if not isinstance(target, dispatcher.Dispatcher) or bounds_are_checked() != self._bounds:
@@ -779,7 +581,9 @@ class Bridge:
 
     def _insert_generator(self, context: Any, result: Any) -> None:
         """Make a generator known to JIT code that iterates over it."""
-        row = self._owners[id(result.fndesc)][1].row
+        found = self.results.found(result)
+        assert found is not None
+        row = found.row
         generator = result.signature.return_type
         if row["generator"] is None or generator in context._generators:
             return
@@ -839,12 +643,12 @@ class Bridge:
     def _prepare_compiling(self, result: Any) -> None:
         """Numba is about to build a wrapper that the image has not, around a method that it has;
         it takes for granted that the method's compilation has prepared its contexts."""
-        if self.roles_of(result) is not None:
+        if self.results.roles_of(result) is not None:
             cpu_target.typing_context.refresh()
             cpu_target.target_context.refresh()
 
     def _wrapper_info(self, result: Any, role: str) -> Any:
-        owner = self.roles_of(result)
+        owner = self.results.roles_of(result)
         if owner is None or role not in owner[0]:
             return None
         return _wrapper_info(library=owner[1], env=result.environment, name=owner[0][role])
@@ -925,23 +729,6 @@ def _functions_among(kinds: Iterable[Any]) -> Iterator[Any]:
             yield from _functions_among(kind)
         elif isinstance(kind, types.Dispatcher):
             yield kind.dispatcher
-
-
-def _function_address(value: Any) -> int:
-    """The address of the C function that a global stands for, as Numba's types take it."""
-    if isinstance(value, _C_FUNCTION):
-        address = ctypes.cast(value, ctypes.c_void_p).value
-    elif isinstance(value, ccallback.CFunc):
-        address = value.address
-    elif isinstance(value, types.WrapperAddressProtocol):
-        address = value.__wrapper_address__()
-    else:
-        from numba.core.typing import cffi_utils
-
-        address = cffi_utils.get_pointer(value)
-    if not address:
-        raise CannotAttach(f"expected a C function, found {type(value).__name__}")
-    return int(address)
 
 
 def _keep(target: Any, entry_point: Any) -> None:
