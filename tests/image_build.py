@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import plain_programs
+
 TESTS = Path(__file__).parent
 PACKAGES = TESTS / "packages"
 LIBRARY = TESTS.parent / "site_scons"
@@ -92,6 +94,13 @@ _PLAIN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_na
 
 def run_plain(home: Path, program: Path, *paths: Path, **settings: str) -> str:
     """A program's output under plain Numba."""
+    # Settings are read when Numba is imported, and its extensions are when it first compiles.
+    extended = any(next(path.glob("*.dist-info"), None) for path in paths)
+    settled = settings or extended or "environ" in program.read_text()
+    if hasattr(os, "fork") and not settled:
+        return plain_programs.run(
+            program, (str(LIBRARY), *map(str, paths)), environment(home, *paths)
+        )
     result = subprocess.run(
         [sys.executable, "-c", _PLAIN, str(program)],
         env=environment(home, *paths, **settings),

@@ -53,6 +53,7 @@ def app(tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_a_traced_program_then_compiles_nothing(app, tmp_path):
     home, out = tmp_path / "home", tmp_path / "trace.py"
     home.mkdir()

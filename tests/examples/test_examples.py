@@ -38,6 +38,7 @@ class Example:
 
 INSTALLED = [Example("pymatting", "workload.py"), Example("stumpy", "workload.py")]
 ALL = [Example("kernels", "src/workload.py", "src"), *INSTALLED]
+NAMES = [example.name for example in ALL]
 
 
 def as_marked(examples: list[Example]) -> list[object]:
@@ -94,13 +95,15 @@ def depots(tmp_path_factory):
     return depot_of
 
 
-@pytest.mark.parametrize("example", as_marked(ALL))
+@pytest.mark.slow
+@pytest.mark.parametrize("example", ALL, ids=NAMES)
 def test_plain_numba_prints_what_is_stored(example, tmp_path):
     app = str(example.folder / "app.py")
     assert python(example, tmp_path, app, PKGIMAGE="no") == expected(example)
 
 
-@pytest.mark.parametrize("example", as_marked(ALL))
+@pytest.mark.slow
+@pytest.mark.parametrize("example", ALL, ids=NAMES)
 def test_the_image_prints_what_is_stored(example, tmp_path, depots):
     app = str(example.folder / "app.py")
     images = {"PKGIMAGE": "strict", "PKGIMAGE_DEPOT_PATH": str(depots(example))}

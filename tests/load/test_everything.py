@@ -118,16 +118,14 @@ print(f.fibonacci(9), f.fibonacci.signatures)
 """
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
+@pytest.fixture
+def home(everything):
+    return everything[0]
 
 
-@pytest.fixture(scope="module")
-def depot(tmp_path_factory, home):
-    depot = tmp_path_factory.mktemp("depot")
-    build(home, depot, "everything", WORKLOAD, PACKAGES, "--partitions", "3")
-    return depot
+@pytest.fixture
+def depot(everything):
+    return everything[1]
 
 
 def test_same_output_and_nothing_compiled(home, depot):
@@ -249,7 +247,13 @@ print(total(np.arange(30.0).reshape(5, 6), 1), heaps.sifted(np.ones((2, 2))).tol
 """
 
 
-@pytest.mark.parametrize("options", [(), ("--restore",)], ids=["attached", "restored"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="attached"),
+        pytest.param(("--restore",), marks=pytest.mark.slow, id="restored"),
+    ],
+)
 def test_jit_code_needs_objects_that_the_images_own_code_never_gets_to(tmp_path, options):
     """LLVM has dropped what raises from the image's copy, and its slots with it; JIT code that
     links the loop's body without inlining it has that."""

@@ -167,7 +167,10 @@ print(beside.call(2))
 }
 
 
-@pytest.mark.parametrize("restored", [False, True], ids=["attached", "restored"])
+@pytest.mark.parametrize(
+    "restored",
+    [pytest.param(False, marks=pytest.mark.slow, id="attached"), pytest.param(True, id="restored")],
+)
 def test_an_installed_extension_hinders_no_image(tmp_path, restored):
     """It is imported where an image's code came from it, as Numba would have done to compile that;
     not for what it was asked in vain."""

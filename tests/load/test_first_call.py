@@ -1,7 +1,7 @@
 """The first call with new types: answered without what only a compilation needs."""
 
 import pytest
-from image_build import PACKAGES, build, run_plain, run_with_images
+from image_build import PACKAGES, run_plain, run_with_images
 
 WORKLOAD = PACKAGES / "everything_workload.py"
 
@@ -48,9 +48,8 @@ print(attempt(f.lazy, read_only), f.lazy.signatures)
 
 
 @pytest.mark.slow
-def test_extensions_are_loaded_for_compiling_only(tmp_path):
-    depot = tmp_path / "depot"
-    build(tmp_path, depot, "everything", WORKLOAD, PACKAGES)
+def test_extensions_are_loaded_for_compiling_only(tmp_path, everything):
+    _, depot = everything
     program = tmp_path / "program.py"
     program.write_text(COUNTER)
     seen = run_with_images(tmp_path, depot, program, PACKAGES)

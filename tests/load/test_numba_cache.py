@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from image_build import PACKAGES, build, run_plain, run_with_images
+from image_build import PACKAGES, run_plain, run_with_images
 
 CALLERS = """
 import numpy as np
@@ -135,16 +135,14 @@ print("callback", callback.cache_hits, 1 - callback.cache_hits, file=sys.stderr)
 LEFT_OUT = {"calls_what_was_compiled_before", "calls_ufunc"}
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
+@pytest.fixture
+def home(everything):
+    return everything[0]
 
 
-@pytest.fixture(scope="module")
-def depot(tmp_path_factory, home):
-    depot = tmp_path_factory.mktemp("depot")
-    build(home, depot, "everything", PACKAGES / "everything_workload.py", PACKAGES)
-    return depot
+@pytest.fixture
+def depot(everything):
+    return everything[1]
 
 
 @pytest.fixture

@@ -195,6 +195,7 @@ def test_a_global_that_was_changed_before_numba_came(tmp_path, depot):
     assert seen.output == plain, seen.error
 
 
+@pytest.mark.slow
 def test_what_a_caller_has_compiled_is_there_whoever_answers_for_the_caller(tmp_path):
     """A capture that an earlier one answers gives the bytes of one that is taken anew."""
     workload = tmp_path / "workload.py"
@@ -421,7 +422,7 @@ print(attempt(p.apply, p.raising, 0.0), p.twice((p.plus, p.silent), 2.0))
 """
 
 
-@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("changed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_functions_as_arguments(tmp_path, changed):
     (tmp_path / "src" / "passed").mkdir(parents=True)
     (tmp_path / "src" / "passed" / "__init__.py").write_text(FUNCTIONS)

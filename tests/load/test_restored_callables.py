@@ -71,6 +71,7 @@ def test_threads(both, importing):
     assert seen["numba"] == importing
 
 
+@pytest.mark.slow
 def test_numba_imported_first(both):
     for program in (UFUNCS, GUFUNCS, CALLBACKS, STENCILS, CLASSES):
         seen = both(f"import numba\n{program}")
@@ -147,6 +148,7 @@ def test_loops_in_the_order_in_which_calls_ask_for_them(both, chosen):
     both("\n".join([START, *chosen, "print(ufuncs.lazy.types, ufuncs.largest.types)"]))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(*map(st.sampled_from, (["i2", "i8", "f4", "f8"], ["i8", "f4", "f8"]))),
                 min_size=1, max_size=5))  # fmt: skip
@@ -159,6 +161,7 @@ def test_loops_of_generalised_functions(both, chosen):
     both("\n".join([START, *lines, "print(general.total.types)"]))
 
 
+@pytest.mark.slow
 def test_the_example_with_all_kinds(tmp_path):
     """`examples/kernels` with PKGIMAGE=strict, without Numba until a typed dictionary is made."""
     folder = PACKAGES.parents[1] / "examples" / "kernels"

@@ -156,6 +156,7 @@ def test_an_array_that_another_has_replaced(place, tmp_path):
     assert f"{said}beside.rebinds.TABLE, which has become another object" in told.stderr
 
 
+@pytest.mark.slow
 def test_an_edit_elsewhere_does_not_change_what_is_refused(place, tmp_path):
     """A build that takes most from an earlier one gives what one from scratch gives."""
     source = tmp_path / "src"
@@ -266,6 +267,7 @@ print(bad)
 """
 
 
+@pytest.mark.slow
 def test_numba_is_imported_while_its_c_modules_are_loaded(tmp_path):
     (tmp_path / "first_one.py").write_text(
         "from numba import njit\n\n@njit\ndef f(x):\n    return x + 1\n"

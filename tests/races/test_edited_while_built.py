@@ -65,6 +65,7 @@ def test_sources_that_never_stay_are_a_mistake(tmp_path):
     assert not list(tmp_path.glob("depot/**/*.pki"))
 
 
+@pytest.mark.slow
 def test_an_edit_that_the_capture_saw_and_scons_did_not_is_undone(tmp_path):
     """SCons has hashed the sources before the stage read them: what it records is not what ran."""
     workload, source = editing(tmp_path, 1, ("second",))

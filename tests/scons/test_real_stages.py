@@ -125,6 +125,7 @@ def test_a_large_image_is_the_linked_library(large: Project) -> None:
     assert image.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_large_data_for_every_platform(large: Project) -> None:
     """The capture's data is an object for one of them."""
     large.edit("SConstruct", 'platforms="linux-x86_64"', 'platforms="all"')

@@ -192,7 +192,18 @@ def edit(project: Path, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-@pytest.mark.parametrize("name", EDITS)
+# For each way that an edit can reach a method, one.
+QUICK = {
+    "nothing", "a comment", "a callee", "a constant of another module", "one of a circle",
+    "a callee in another package", "what a closure holds", "a function goes",
+    "a module that extends the compiler",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in EDITS],
+)
 def test_an_edit_compiles_what_it_changes(project, name):
     file, old, new, expected = EDITS[name]
     edit(project, file, old, new)
@@ -222,6 +233,7 @@ def test_an_edit_that_python_would_miss(project):
     assert serialize(project, project / "out") == {"pkg.kernels.alone"}
 
 
+@pytest.mark.slow
 def test_other_flags_and_a_damaged_store_are_no_store(project):
     assert serialize(project, project / "out", "--flags", "check-bounds=yes") == ALL
     assert serialize(project, project / "out", "--flags", "check-bounds=yes") == set()
