@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from image_build import PACKAGES, run_plain, run_with_images
+from image_build import PACKAGES, build, run_plain, run_restored, run_with_images
 
 CALLERS = """
 import numpy as np
@@ -212,6 +212,63 @@ def test_the_next_process_compiles_nothing(home, depot, tmp_path):
         compiled.append(len(seen.seen["compiled"]))
     assert compiled == [5, 0]  # `shifted`, that `lazy` calls, too
     assert outputs == [run_plain(home, program, PACKAGES)] * 2
+
+
+@pytest.mark.slow
+def test_nor_do_callers_of_restored_functions(tmp_path):
+    depot, program = tmp_path / "depot", tmp_path / "caller.py"
+    workload = PACKAGES / "everything_workload.py"
+    build(tmp_path, depot, "everything", workload, PACKAGES, "--restore")
+    hits = "import sys\nprint(sum(cached.stats.cache_hits.values()), file=sys.stderr)\n"
+    program.write_text(CALLER + hits)
+    plain = run_plain(tmp_path, program, PACKAGES, NUMBA_CACHE_DIR=str(tmp_path / "plain"))
+    for number in range(2):
+        seen = run_restored(
+            tmp_path, depot, program, PACKAGES, NUMBA_CACHE_DIR=str(tmp_path / "cache")
+        )
+        assert (seen.output, seen.error) == (plain, f"{number}\n")
+        assert "everything.functions" in seen.seen["restored"]
+
+
+REFUSED = """
+import sys
+import numpy as np
+from everything import functions as f
+from numba import njit
+from numba.core import dispatcher, errors
+
+original = dispatcher._FunctionCompiler._compile_core
+
+
+def compile_core(self, args, return_type):
+    if self.py_func is f.lazy.py_func:
+        raise errors.TypingError("not any more")
+    return original(self, args, return_type)
+
+
+dispatcher._FunctionCompiler._compile_core = compile_core
+
+
+@njit(cache=True)
+def cached(a):
+    return f.lazy(a) + f.fibonacci(a.size)
+
+
+print(cached(np.arange(4.0)), cached.stats.cache_hits, f.lazy.signatures)
+"""
+
+
+def test_what_numba_cannot_compile_is_the_images(home, depot, tmp_path):
+    program = tmp_path / "refused.py"
+    program.write_text(REFUSED)
+    for _ in range(2):
+        seen = run_with_images(
+            home, depot, program, PACKAGES, NUMBA_CACHE_DIR=str(tmp_path / "cache"),
+            PKGIMAGE_LOG="loading",
+        )  # fmt: skip
+        shown = "26.0 Counter() [(Array(float64, 1, 'C', False, aligned=True),)]\n"
+        assert seen.output == shown, seen.error
+        assert "method=lazy why='Numba cannot compile it for its cache: not any more'" in seen.error
 
 
 CHANGED = """

@@ -557,7 +557,10 @@ class Bridge:
             return None
         if key in self.outdated or self._changed_global(image, row, target.py_func) is not None:
             return None
-        return self._keeping.stand_in(target, arguments, declared)
+        made = self._keeping.stand_in(target, arguments, declared)
+        # The caller has its type already.
+        same = made is not None and made.signature.return_type == result.signature.return_type
+        return made if same else None
 
     def _lower_recursion(self, original: Hook) -> Hook:
         """JIT code that recurses into another specialisation of its function, one from an image.
