@@ -20,6 +20,7 @@ from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 from numba.core.typing import cffi_utils
 
+from ..load.image import THREADS
 from .numba_references import dumps
 from .symbols import ENVIRONMENT_PREFIX, Library
 
@@ -102,13 +103,6 @@ def define_pointer(slots: Slots, name: str, address: int) -> None:
 
 
 THREAD_INIT = ("numba.core.typed_passes", "_reload_parfors")
-_THREAD_FUNCTIONS = frozenset(
-    {
-        "numba_parallel_for", "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched",
-        "deallocate_sched", "get_num_threads", "set_num_threads", "get_thread_id",
-        "set_parallel_chunksize", "get_parallel_chunksize", "get_sched_size",
-    }
-)  # fmt: skip
 
 
 def run_quickly(module: llvm.ModuleRef) -> Any:
@@ -123,7 +117,7 @@ def run_quickly(module: llvm.ModuleRef) -> Any:
         for function in module.functions
         if function.is_declaration and not function.name.startswith("llvm.")
     )
-    if _THREAD_FUNCTIONS.intersection(wanted):
+    if THREADS.intersection(wanted):
         typed_passes._reload_parfors()
     generator = cpu_target.target_context.codegen()
     options: dict[str, Any] = {"opt": 0}
@@ -175,7 +169,7 @@ def slot_use(library: Library, own: Any, objectmode: bool, symbol: Callable[[str
             raise LookupError("object-mode code that was made by exec() without a module name")
         constants = list(env.consts)
         found.append((symbol(name), module_name, dumps(constants) if constants else None))
-    threads = any(function.name in _THREAD_FUNCTIONS for function in module.functions)
+    threads = any(function.name in THREADS for function in module.functions)
     return SlotUse(
         tuple(sorted(found, key=lambda item: item[0])), tuple(sorted(references)), threads
     )

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .argument_types import OMITTED, spec_of
-from .image import process_address
+from .image import THREADS, process_address
 
 if TYPE_CHECKING:
     from ..model.type_spec import Spec
@@ -231,10 +231,9 @@ class Extensions:
             count = _thread_count()
             for name in ("launch_threads", "set_num_threads"):
                 ctypes.CFUNCTYPE(None, ctypes.c_int)(getattr(library, name))(count)
-            names = {name: name for name in _THREAD_FUNCTIONS} | {
-                "numba_parallel_for": "parallel_for"
+            self._threads = {
+                name: getattr(library, name.removeprefix("numba_")) for name in THREADS
             }
-            self._threads = {name: getattr(library, own) for name, own in names.items()}
         return self._threads
 
     def _threading_layer(self) -> ModuleType:
@@ -255,11 +254,6 @@ class Extensions:
 
 
 _THREAD_SETTINGS = ("NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")
-_THREAD_FUNCTIONS = (
-    "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched", "deallocate_sched",
-    "get_num_threads", "set_num_threads", "get_thread_id", "set_parallel_chunksize",
-    "get_parallel_chunksize", "get_sched_size",
-)  # fmt: skip
 _TBB = {"win32": "tbb12.dll", "darwin": "libtbb.12.dylib"}
 _TBB_VERSION = 12060  # the first that Numba takes
 
