@@ -248,6 +248,7 @@ def run_all(tmp_path, published, numbers) -> list[str]:
     return kinds
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_programs_on_50_damaged_images(tmp_path, published):
     kinds = run_all(tmp_path, published, range(100_000, 100_050))

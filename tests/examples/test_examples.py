@@ -36,19 +36,10 @@ class Example:
         return EXAMPLES / self.name
 
 
+pytestmark = pytest.mark.slow  # they take minutes
 INSTALLED = [Example("pymatting", "workload.py"), Example("stumpy", "workload.py")]
 ALL = [Example("kernels", "src/workload.py", "src"), *INSTALLED]
 NAMES = [example.name for example in ALL]
-
-
-def as_marked(examples: list[Example]) -> list[object]:
-    """Parameters; the installed packages take minutes."""
-    return [
-        pytest.param(
-            example, id=example.name, marks=[pytest.mark.slow] if example in INSTALLED else []
-        )
-        for example in examples
-    ]
 
 
 def python(example: Example, folder: Path, *arguments: str, **environment: str) -> str:
@@ -95,14 +86,12 @@ def depots(tmp_path_factory):
     return depot_of
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("example", ALL, ids=NAMES)
 def test_plain_numba_prints_what_is_stored(example, tmp_path):
     app = str(example.folder / "app.py")
     assert python(example, tmp_path, app, PKGIMAGE="no") == expected(example)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("example", ALL, ids=NAMES)
 def test_the_image_prints_what_is_stored(example, tmp_path, depots):
     app = str(example.folder / "app.py")
@@ -112,7 +101,7 @@ def test_the_image_prints_what_is_stored(example, tmp_path, depots):
     )
 
 
-@pytest.mark.parametrize("example", as_marked(ALL))
+@pytest.mark.parametrize("example", ALL, ids=NAMES)
 def test_the_image_gives_the_same_bits_and_compiles_nothing(example, tmp_path, depots, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from compare import differences
@@ -142,7 +131,7 @@ assert (session.misses, "numba" in sys.modules) == ([], False), session.misses
 
 
 # kernels has universal functions of Numba, with which its modules run from source.
-@pytest.mark.parametrize("example", as_marked(INSTALLED))
+@pytest.mark.parametrize("example", INSTALLED, ids=NAMES[1:])
 def test_restored_it_prints_what_is_stored_without_numba(example, tmp_path, depots):
     """Strict: all modules that an image has are restored."""
     app = str(example.folder / "app.py")

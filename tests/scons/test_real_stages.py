@@ -157,6 +157,7 @@ def twice(values):
 """
 
 
+@pytest.mark.slow
 def test_an_image_that_is_built_upon_another(real: Project) -> None:
     real.write({"src/user/__init__.py": USER})
     two = 'env.PackageImage("user", "src/user", platforms="linux-x86_64")\n'
