@@ -35,6 +35,11 @@ def iterates(n):
 
 
 @njit
+def gives_generator(n):
+    return f.generator(n)
+
+
+@njit
 def calls_parallel(a):
     return f.parallel(a) + 1
 
@@ -64,6 +69,7 @@ try:
     calls_raises(9)
 except ValueError as error:
     print(error.args)
+print(list(gives_generator(3)), next(gives_generator(1)))
 print(iterates(4), calls_parallel(a).hex(), calls_ufunc(a)[2], calls_recursive(10))
 print(calls_object_mode(1.25), makes_jitclass())
 f.lazy(a)

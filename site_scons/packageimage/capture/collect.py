@@ -184,7 +184,7 @@ class _Collector:
         # Of a circle, the method that was compiled first knows nothing of the last but its name.
         parts = [part for other in circle for part in self.kept[other].core.with_callees()]
         causes, omits = self._caused(method)
-        linkable = {symbol for symbol in (row["symbol"], row["generator"]) if symbol}
+        linkable = {symbol for symbol in (row["symbol"], *(row["generator"] or ())) if symbol}
         return CapturedMethod(
             key=key,
             shown=method.shown,
@@ -271,7 +271,7 @@ class _Collector:
             "return": blobs.add(dumps(result.signature.return_type)),
             "objectmode": bool(result.objectmode),
             "symbol": names.symbol(descriptor.mangled_name),
-            "generator": self._generator_symbol(result),
+            "generator": self._generator_symbols(result),
             "environment": names.symbol(own.env_name) if own else None,
             "environments": [environments[slot] for slot in sorted(environments)],
             "references": sorted(references),
@@ -281,10 +281,17 @@ class _Collector:
             "globals": self._globals_of(library),
         }
 
-    def _generator_symbol(self, result: Any) -> str | None:
-        """The function that resumes a generator, for JIT code that iterates over it."""
+    def _generator_symbols(self, result: Any) -> list[str | None] | None:
+        """The function that resumes a generator, for JIT code that iterates over it; the one that
+        does so for Python, and the finalizer, if there is one, for JIT code that returns it."""
         descriptor = generator_descriptor(result)
-        return None if descriptor is None else self.names.symbol(descriptor.llvm_func_name)
+        if descriptor is None:
+            return None
+        names = [descriptor.llvm_func_name, descriptor.llvm_cpython_wrapper_name]
+        if result.signature.return_type.has_finalizer:
+            names.append(descriptor.llvm_finalizer_name)
+        found: list[str | None] = list(map(self.names.symbol, names))
+        return found if len(found) == 3 else [*found, None]
 
     def _globals_of(self, library: Library) -> list[list[str]]:
         """[module, name, digest] of the global values that a method and its callees froze."""

@@ -591,7 +591,7 @@ class Bridge:
         if row["generator"] is None or generator in context._generators:
             return
         descriptor = GeneratorDescriptor(
-            {**row, "symbol": row["generator"], "arguments": ["gen"], "objectmode": False},
+            {**row, "symbol": row["generator"][0], "arguments": ["gen"], "objectmode": False},
             generator.yield_type,
             (generator,),
         )

@@ -138,6 +138,15 @@ class Descriptor(funcdesc.PythonFunctionDescriptor):  # type: ignore[misc]
 
 
 class GeneratorDescriptor(Descriptor, generators.GeneratorDescriptor):  # type: ignore[misc]
-    """That of a generator's code."""
+    """That of a generator's code. Its names are not made of each other as Numba's are: each has a
+    text of its own in the place of the address that Numba tells generators by."""
 
     __slots__ = ()
+
+    @property
+    def llvm_cpython_wrapper_name(self) -> str:
+        return str(self._row["generator"][1])
+
+    @property
+    def llvm_finalizer_name(self) -> str:
+        return str(self._row["generator"][2])
