@@ -52,7 +52,12 @@ def _server(owner: int) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    atexit.register(server.kill)
+
+    def end() -> None:
+        if os.getpid() == owner:
+            server.communicate()  # it ends with its input
+
+    atexit.register(end)
     return server
 
 
