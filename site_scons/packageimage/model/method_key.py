@@ -432,8 +432,11 @@ def callback_options(callback: Any) -> str:
 
 def _options_and_locals(options: Mapping[str, Any], declared: Mapping[str, Any]) -> str:
     text = options_text(options)
-    if declared:
-        text += f";locals={sorted((name, f'{kind}') for name, kind in declared.items())}"
+    # Compiling adds a variable's later definitions, `x.1` and so on, with the type of the first
+    # (ReconstructSSA._patch_locals); a function that was loaded from a cache has none of them.
+    kinds = sorted((name, f"{kind}") for name, kind in declared.items() if "." not in name)
+    if kinds:
+        text += f";locals={kinds}"
     return text
 
 
