@@ -41,6 +41,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+# What would have a say when the server imports Numba.
+_OURS = ("NUMBA_", "PKGIMAGE", "PYTHON", "XDG_", "SCONS")
+
+
 @functools.cache
 def _server(owner: int) -> subprocess.Popen[str]:
     """Of this process, not of one that it was forked from."""
@@ -59,10 +63,6 @@ def _server(owner: int) -> subprocess.Popen[str]:
 
     atexit.register(end)
     return server
-
-
-# What would have had a say when the server imported Numba.
-_OURS = ("NUMBA_", "PKGIMAGE", "PYTHON", "XDG_", "SCONS")
 
 
 def run(program: Path, paths: tuple[str, ...], environment: dict[str, str]) -> str:

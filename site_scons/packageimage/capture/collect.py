@@ -287,11 +287,12 @@ class _Collector:
         descriptor = generator_descriptor(result)
         if descriptor is None:
             return None
-        names = [descriptor.llvm_func_name, descriptor.llvm_cpython_wrapper_name]
-        if result.signature.return_type.has_finalizer:
-            names.append(descriptor.llvm_finalizer_name)
-        found: list[str | None] = list(map(self.names.symbol, names))
-        return found if len(found) == 3 else [*found, None]
+        symbol, has_finalizer = self.names.symbol, result.signature.return_type.has_finalizer
+        return [
+            symbol(descriptor.llvm_func_name),
+            symbol(descriptor.llvm_cpython_wrapper_name),
+            symbol(descriptor.llvm_finalizer_name) if has_finalizer else None,
+        ]
 
     def _globals_of(self, library: Library) -> list[list[str]]:
         """[module, name, digest] of the global values that a method and its callees froze."""

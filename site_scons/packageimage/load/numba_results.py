@@ -47,7 +47,7 @@ class Results:
         self._return_types: dict[tuple[int, Any], Any] = {}
         self._initialised: set[tuple[str, str]] = set()
         self._late: list[tuple[MethodSource, int, str]] = []
-        self._owners: dict[int, tuple[Any, Found]] = {}  # by the ids of descriptors
+        self._owners: dict[int, tuple[Any, Found]] = {}  # by the ids of descriptors, which it keeps
         self.answered = 0  # requests
 
     def wait_for_threads(self, image: MethodSource, late: Iterable[tuple[int, str]]) -> None:
@@ -148,10 +148,10 @@ class Results:
 
     def roles_of(self, result: Any) -> tuple[dict[str, str], ImageLibrary] | None:
         """The entries of a result that came from an image, else None."""
-        owner = self._owners.get(id(result.fndesc))
-        if owner is None or owner[0] is not result.fndesc:
-            return None
-        return owner[1].row["roles"], self._library(owner[1].image, owner[1].row)
+        found = self.found(result)
+        return (
+            None if found is None else (found.row["roles"], self._library(found.image, found.row))
+        )
 
     def _initialise(self, row: dict[str, Any]) -> None:
         for module, qualname in row["init"]:

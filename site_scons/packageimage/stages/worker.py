@@ -69,8 +69,8 @@ _watch: Any = None  # capture.numba_registrations.Watch, once Numba is there
 
 # What was run, and what data files held when they were declared, by their real paths.
 _sources: dict[str, bytes] = {}
-_workloads: dict[str, bytes] = {}
 _declared: dict[str, bytes] = {}
+_workloads: dict[str, bytes] = {}  # by the paths in the request, as they were just before they ran
 
 
 class PackageFailure(Exception):
