@@ -28,9 +28,10 @@ from numba import _dynfunc, _helperlib
 from numba._dynfunc import make_function
 from numba.core import caching, codegen, config, dispatcher, lowering, utils
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.cpu import CPUContext
 from numba.core.dispatcher import OmittedArg
 from numba.core.environment import Environment
-from numba.core.registry import CPUDispatcher
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.runtime import _nrt_python
 from numba.np.ufunc import parallel as parallel_ufunc
 from numba.np.ufunc import ufuncbuilder
@@ -67,6 +68,7 @@ DECLARED = "_pkgimage_declared"
 """Under this name a dispatcher says that it was given a method with a return type that was asked
 for, where its callers in images call one with its own."""
 
+_CONTEXT = "_toplevel_target_context"  # as which a target keeps its own
 _START = Struct("<8s10I")  # capture.assemble says of what
 _ENVIRONMENT = 3  # and of each of the other environments in it
 _BOUNDS = "NUMBA_BOUNDSCHECK"
@@ -112,6 +114,45 @@ def fill_slots(image: Slotted) -> list[tuple[int, str]]:
     if unknown:
         raise images.UnboundSlot(", ".join(unknown))
     return missing
+
+
+class LazyContext(CPUContext):  # type: ignore[misc]
+    """Numba's target context, until something asks for what is in it.
+
+    Numba makes it for the first dispatcher, and starts LLVM with it: 3 ms, which a process never
+    gets back that compiles nothing. This one has only what it is to be made of. It becomes what
+    Numba would have made, in its place, with the first attribute that it lacks.
+    """
+
+    def __init__(self, typing_context: Any, target: str) -> None:
+        self.typing_context, self.target_name = typing_context, target
+
+    def __getattr__(self, name: str) -> Any:
+        with compiler_lock:  # the making takes it, too
+            if type(self) is LazyContext:  # no other thread has made it meanwhile
+                made = CPUContext(self.typing_context, self.target_name)
+                self.__dict__.update(made.__dict__ | self.__dict__)
+                self.__class__ = CPUContext
+        return getattr(self, name)
+
+    def __copy__(self) -> Any:
+        """As `subtarget` makes one, which must share what is to be made."""
+        import copy
+
+        _ = self.address_size
+        return copy.copy(self)
+
+
+# Like what it stands for: `CPUContext.__repr__` is in code, and so are names.
+LazyContext.__module__, LazyContext.__qualname__ = CPUContext.__module__, CPUContext.__qualname__
+LazyContext.__name__ = CPUContext.__name__
+
+
+def put_off_context() -> None:
+    """Have Numba make its target context when it needs one, unless it has."""
+    if _CONTEXT not in cpu_target.__dict__:
+        context = LazyContext(cpu_target.typing_context, cpu_target._target_name)
+        cpu_target.__dict__.setdefault(_CONTEXT, context)
 
 
 class _Starts:
@@ -350,6 +391,7 @@ class Attachments:
         return self._bridge
 
     def _install(self) -> None:
+        put_off_context()
         CPUDispatcher.overloads = Overloads(self._result)
         replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
         replace(utils, "pysignature", keep_last_signature)

@@ -44,7 +44,6 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
         # until JIT code wants to link a method.
         self.image = image
         self.group = group
-        self._codegen = cpu_target.target_context.codegen()
         self._name = f"pkgimage {image.package}"
         self._finalized = True
         self._dynamic_globals = [UNCACHEABLE]
@@ -54,6 +53,10 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
         self._symbols: dict[str, tuple[Any, Any]] = {}
         self._shared: Any = None
         self._jitted: list[Any] = []
+
+    @property
+    def _codegen(self) -> Any:
+        return cpu_target.target_context.codegen()  # which starts LLVM, so not before it is needed
 
     def add_symbols(self, roles: dict[str, str], entries: dict[str, list[Any]]) -> None:
         for role, symbol in roles.items():

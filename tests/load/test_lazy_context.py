@@ -1,0 +1,177 @@
+"""Numba's target context, which starts LLVM: not made in a process that compiles nothing, and as
+plain Numba has it for whoever needs it first."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from image_build import build, run_plain, run_with_images
+
+SOURCE = """
+from numba import njit
+
+
+@njit
+def twice(x):
+    return 2 * x
+
+
+def factory(factor):
+    @njit
+    def scaled(x, *rest):
+        return factor * x + len(rest)
+
+    return scaled
+
+
+thrice = factory(3)
+"""
+# Counts how often Numba starts LLVM.
+COUNTED = """
+from numba.core import codegen
+from numba.core.cpu import CPUContext
+from numba.core.registry import cpu_target
+
+started = []
+start = codegen.JITCPUCodegen.__init__
+
+def counting(self, *args):
+    started.append(args)
+    start(self, *args)
+
+codegen.JITCPUCodegen.__init__ = counting
+"""
+PROGRAM = "import late\nprint(late.twice(3))\ncontext = late.twice.targetctx\n"
+
+END = "--\n"
+
+# What a program may ask for first.
+FIRST = {
+    "a function of its own": """
+        from numba import njit
+
+        @njit
+        def own(x):
+            return late.twice(x) + 1
+
+        print(own(3), own.targetctx is context is cpu_target.target_context)
+    """,
+    "a function that the image has not": "print(late.twice(1.5))",
+    "a cached function": """
+        from numba import njit
+
+        @njit(cache=True)
+        def own(x):
+            return late.twice(x) + 1
+
+        print(own(3))
+    """,
+    "what it is made of": """
+        print(context.codegen() is context.codegen(), context.target_data is not None)
+        print(context.address_size, context.is32bit, context.call_conv.context is context)
+        print(sorted(vars(context)))
+    """,
+    "what nobody has": """
+        print(hasattr(context, "nothing"))
+        try:
+            context.nothing
+        except AttributeError as error:
+            print(error)
+    """,
+    "a copy": """
+        import copy
+        other = copy.copy(context)
+        print(type(other) is CPUContext, other is context, other.codegen() is context.codegen())
+    """,
+    "a target below it": """
+        other = context.subtarget(environment="own", fndesc=3)
+        print(other.environment, context.environment, other.codegen() is context.codegen())
+        print(other.cached_internal_func is context.cached_internal_func)
+    """,
+    "threads at once": """
+        from concurrent.futures import ThreadPoolExecutor
+        from threading import Barrier
+        barrier = Barrier(8)
+
+        def ask(number):
+            barrier.wait()
+            return id((context.codegen, lambda: context._defns)[number % 2]())
+
+        with ThreadPoolExecutor(8) as pool:
+            print(len(set(pool.map(ask, range(8)))))
+    """,
+    "its names": """
+        print(repr(context), type(context).__name__, type(context).__qualname__)
+        print(type(context).__module__, isinstance(context, CPUContext))
+    """,
+    "a callback": """
+        from numba import cfunc
+        print(cfunc("int64(int64)")(lambda x: x + 1).ctypes(3))
+    """,
+    "a universal function": """
+        from numba import vectorize
+        print(vectorize(["int64(int64)"])(lambda x: x + 1)(3))
+    """,
+    "what refreshes it": "context.refresh()\nprint(len(context._defns) > 100)",
+    "an attribute that was set": """
+        context.fndesc, context.own = "set", 1
+        context.codegen()
+        print(context.fndesc, context.own)
+    """,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory):
+    """A folder with the package, and its depot."""
+    folder = tmp_path_factory.mktemp("late")
+    (folder / "late.py").write_text(SOURCE)
+    (folder / "workload.py").write_text("import late\nlate.twice(3)\nlate.thrice(3, 4)\n")
+    build(folder, folder / "depot", "late", folder / "workload.py", folder)
+    return folder
+
+
+def program(folder, text):
+    file = folder / "program.py"
+    file.write_text(COUNTED + PROGRAM + textwrap.dedent(text))
+    return file
+
+
+def plain(folder, file):
+    # In a process of its own, which settings bring about: the others have compiled something.
+    return run_plain(folder, file, folder, PKGIMAGE="no")
+
+
+def test_llvm_is_not_started_for_what_the_image_has(late):
+    calls = "print(late.thrice(3, 4), len(late.twice.overloads), late.thrice.signatures)\n"
+    file = program(late, calls + "print(len(started))")
+    seen, without = run_with_images(late, late / "depot", file, late), plain(late, file)
+    assert (seen.output[:-2], seen.output[-2:]) == (without[:-2], "0\n"), seen.error
+    assert without.endswith("\n1\n")
+
+
+@pytest.fixture(scope="module")
+def expected(late):
+    """What plain Numba prints for each, all of them in one process."""
+    parts = [f"print({name!r}, end={END!r})\n{textwrap.dedent(FIRST[name])}" for name in FIRST]
+    found = plain(late, program(late, f"\nprint(end={END!r})\n".join(parts)))
+    return dict(zip(FIRST, found.removeprefix("6\n").split(END)[1::2], strict=True))
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_who_asks_first_finds_what_numba_has(late, expected, name):
+    made = "" if name == "its names" else "\nprint(len(started), type(context) is CPUContext)"
+    file = program(late, textwrap.dedent(FIRST[name]) + made)
+    seen = run_with_images(late, late / "depot", file, late)
+    assert seen.output == "6\n" + expected[name] + ("1 True\n" if made else ""), seen.error
+    assert seen.seen["misses"] == []
+
+
+def test_a_context_that_is_there_stays(late):
+    file = program(late, "print(context is before)")
+    file.write_text(
+        "from numba import njit\nbefore = njit(lambda x: x).targetctx\n" + file.read_text()
+    )
+    seen = run_with_images(late, late / "depot", file, late)
+    assert seen.output == plain(late, file), seen.error
