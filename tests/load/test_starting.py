@@ -59,6 +59,14 @@ SOURCES = {
                 raise ValueError("below zero")
             return math.floor(x)
 
+        @njit
+        def filled(x):
+            return np.full(2, x * SCALE)
+
+        @njit
+        def record(x):
+            return TABLE[:2] * x, np.zeros(1, dtype=np.complex64)
+
         @njit("f8(f8)")
         def declared(x):
             return x * SCALE
@@ -118,7 +126,8 @@ SOURCES = {
 CALLS = (
     "numbers.plain(2.0)", "numbers.plain(2)", "numbers.scaled(2.0)", "numbers.rooted(2.0)",
     "numbers.shaped(2.0)", "numbers.looked_up(2.0)", "numbers.named(2.0)", "numbers.checked(2.5)",
-    "numbers.checked(-1.0)", "numbers.declared(2.0)", "numbers.declared(2)",
+    "numbers.checked(-1.0)", "numbers.filled(2.0)", "numbers.record(2.0)",
+    "numbers.declared(2.0)", "numbers.declared(2)",
     "numbers.with_default(2.0)", "numbers.with_default(2.0, 5.0)",
     "numbers.with_default(2.0, z=5)", "numbers.of_rest(1.0)", "numbers.of_rest(1.0, 2.0, 3.0)",
     "numbers.holds(2.0)", "users.twice(2.0)", "users.through_module(2.0)",
@@ -200,6 +209,35 @@ def test_all_start_without_numba(home, tmp_path):
     # raises, and two that differ in the number of arguments alone.
     distinct = len(CALLS) - 2
     assert seen.seen["answered"] == distinct
+
+
+ASKED = """
+import sys
+asked = []
+if "packageimage" in sys.modules:
+    from packageimage.load.restored import RestoredPackage
+    resolve = RestoredPackage._resolve
+    RestoredPackage._resolve = lambda *args: asked.append(args) or resolve(*args)
+"""
+
+
+def test_arrays_are_returned_without_being_asked_about(tmp_path):
+    """Their types are constants of the code."""
+    (tmp_path / "doubling.py").write_text(
+        "from numba import njit\n\n@njit\ndef doubled(x):\n    return x * 2, x > 1\n"
+        "\n@njit\ndef tripled(x):\n    return x * 3, x > 1\n"
+    )
+    workload, program = tmp_path / "workload.py", tmp_path / "program.py"
+    calls = "d.doubled(numpy.ones(2)), d.tripled(numpy.ones(2))\n"
+    workload.write_text(f"import numpy, doubling as d\n{calls}")
+    build(tmp_path, tmp_path / "depot", "doubling", workload, tmp_path, "--restore")
+    program.write_text(
+        f"{ASKED}\nimport numpy, doubling as d\nprint({calls.strip()})\nprint({calls.strip()})\n"
+        "print(d.doubled(numpy.arange(2.0))[1].dtype, len(d.doubled.overloads), asked)\n"
+    )
+    seen = run_restored(tmp_path, tmp_path / "depot", program, tmp_path)
+    assert seen.output == run_plain(tmp_path, program, tmp_path), seen.error
+    assert seen.seen["misses"] == []
 
 
 def test_equal_values_are_what_they_were(home, tmp_path):

@@ -175,13 +175,13 @@ class FunctionTable:
         position: Callable[[str], Entry],
         environments: Mapping[str, int],
     ) -> tuple[bytes, bytes]:
-        """The functions of a module, see `load.dispatchers.Function`, with the sets of globals that
-        are looked at before their first calls (`_starts`); and what is read of few of them.
+        """The functions of a module, see `load.dispatchers.Function`, with what is looked at before
+        their first calls (`_starts`); and what is read of few of them.
 
         `position` gives the place of an entry's symbol. environments: the place of each in
         `assemble.environments_of`.
         """
-        looked_at: dict[tuple[str, ...], int] = {}
+        looked_at: dict[tuple[bytes | str | None, ...], int] = {}
         details = bytearray()
         heads = [
             self._head(found, methods, position, environments, looked_at, details)
@@ -220,7 +220,7 @@ class FunctionTable:
         methods: Mapping[str, CapturedMethod],
         position: Callable[[str], Entry],
         environments: Mapping[str, int],
-        looked_at: dict[tuple[str, ...], int],
+        looked_at: dict[tuple[bytes | str | None, ...], int],
         details: bytearray,
     ) -> tuple[Any, ...]:
         if isinstance(found, numba_callables.Described):
@@ -271,16 +271,16 @@ class FunctionTable:
         rows: list[tuple[Any, ...]],
         module: str,
         environments: Mapping[str, int],
-        looked_at: dict[tuple[str, ...], int],
+        looked_at: dict[tuple[bytes | str | None, ...], int],
     ) -> list[Any]:
         """What a dispatcher is given when its module is restored: of each specialisation that needs
         no Numba (`load.dispatchers.START` values), the number of its row, that of its specs in
         `specs`, partition, place in it, the place of an environment (`assemble.environments_of`),
-        and the number of a set of globals.
+        and the number of what `looked_at` has for it: the environment's constants, pickled, or
+        None, and modules and names of globals, in a row.
 
-        The environment is one without constants, in the module's own namespace. Where a
-        first call takes more than that and a look at some globals, which `looked_at` collects and
-        numbers, the last two are None: the loader is asked then.
+        The environment is one in the module's own namespace. Where a first call takes more than
+        that and a look at some globals, the last two are None: the loader is asked then.
         """
         found: list[Any] = []
         seen = set()
@@ -294,15 +294,18 @@ class FunctionTable:
             own = [
                 part for key in needed if not package_data.is_of_numba(key[0]) for part in key[:2]
             ]
+            constants = used[0][2] if used else None
             is_plain = (
-                used == ((slot, module, None),)
+                used == ((slot, module, constants),)
+                and (constants is None or numba_references.needs_no_module(constants))
                 and not references
                 and not threads
                 and "IS_WIN32" not in of_numba
             )
             found += (number, self.specs.setdefault(specs, len(self.specs)), *place)
             if is_plain:
-                found += (environments[slot], looked_at.setdefault(tuple(own), len(looked_at)))
+                number = looked_at.setdefault((constants, *own), len(looked_at))
+                found += (environments[slot], number)
             else:
                 found += (None, None)
             self.n_starts += 1

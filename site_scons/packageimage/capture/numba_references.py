@@ -67,6 +67,23 @@ def dumps(value: Any) -> bytes:
     return buffer.getvalue()
 
 
+class _OfNumpyAlone(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if module != "builtins" and (module, name) != ("numpy", "dtype"):
+            raise pickle.UnpicklingError(f"it names {module}.{name}")
+        return super().find_class(module, name)
+
+
+def needs_no_module(constants: bytes) -> bool:
+    """Whether constants that `dumps` wrote can be read as soon as NumPy is there: they name nothing
+    that any other module holds."""
+    try:
+        _OfNumpyAlone(io.BytesIO(constants)).load()
+    except pickle.UnpicklingError:  # a persistent name is one, too
+        return False
+    return True
+
+
 def generator_descriptor(result: Any) -> Any:
     """The descriptor of the function that resumes a generator, None for other functions."""
     generator = result.signature.return_type

@@ -9,7 +9,6 @@ import ctypes
 import marshal
 import struct
 import sys
-import zlib
 from collections.abc import Collection, Iterable, Iterator
 from types import CellType
 from typing import TYPE_CHECKING, Any
@@ -172,6 +171,8 @@ class Methods:
     def bitcode(self, group: None = None) -> list[bytes]:
         """The LLVM bitcode of each partition, for JIT code that calls into the image. Raises
         image.ImageError."""
+        import zlib  # few processes link
+
         data = ctypes.string_at(*self.image.bitcode_place)
         (count,) = struct.unpack_from("<I", data)
         position = 4 + 16 * count

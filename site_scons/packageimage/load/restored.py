@@ -66,9 +66,11 @@ class RestoredPackage:
         self._answered = 0  # otherwise than by first calls
         self._unfinished: dict[int, list[_Unfinished]] = {}  # by thread, innermost module last
         self._heads: dict[str, list[Any]] = {}
-        self._looked_at: dict[str, list[Any]] = {}  # sets of globals, by module and number
+        self._looked_at: dict[str, list[Any]] = {}  # before first calls, by module and number
         self._environments: dict[str, Any] = {}
-        self._plain: dict[int, Any] = {}  # environments without constants, by their namespaces
+        # Environments by their namespaces and constants, and what these are once they are read.
+        self._plain: dict[tuple[int, bytes | None], Any] = {}
+        self._constants: dict[bytes, list[Any]] = {}
         self._same: dict[tuple[str, str, str], Any] = {}
         self._threads = False
         self._alive = (self,)  # for what every compiled function keeps alive
@@ -288,8 +290,7 @@ class RestoredPackage:
         if not calls.reserve(counts):
             return
         slots, environment_slots = self.image.slots, self.image.environment_slots
-        environment = id(self._plain_environment(namespace, native))
-        known: dict[int, tuple[Any, ...] | None] = {}
+        known: dict[int, tuple[int, tuple[Any, ...]] | None] = {}
         for function, count in counts:
             # What a closure holds, and what a module holds that is not there yet, has to be asked.
             is_plain = function.module == name and function.parts[1] is None
@@ -300,25 +301,29 @@ class RestoredPackage:
                 row = (
                     function.dispatcher, function, calls.codes[kind], place, partition, position
                 )  # fmt: skip
-                checks = None
+                needed = None
                 if is_plain and number is not None:
                     if number not in known:
-                        known[number] = self._checks(number, name, namespace)
-                    checks = known[number]
-                if checks is None:
+                        known[number] = self._needed(number, name, namespace, native)
+                    needed = known[number]
+                if needed is None:
                     calls.add(*row)
                     continue
-                # The environment of such a function has no constants.
+                environment, checks = needed
                 slot = environment_slots[own]
                 if slot != NO_SLOT:
                     slots[slot] = environment
                 calls.add(*row, checks)
 
-    def _checks(self, number: int, name: str, namespace: Any) -> tuple[Any, ...] | None:
-        """(namespace, name, value) of each global of a set, in a row: what they have to be when a
-        function is called for the first time. None where that can't be told by identity."""
+    def _needed(
+        self, number: int, name: str, namespace: Any, native: Extensions
+    ) -> tuple[int, tuple[Any, ...]] | None:
+        """Of functions that are looked at alike before their first calls, the address of their
+        environment; and (namespace, name, value) of each global, in a row: what they have to be
+        then. None where that can't be told by identity."""
         found: list[Any] = []
         parts = iter(self._looked_at[name][number])
+        constants = next(parts)
         for owner, attribute in zip(parts, parts, strict=True):
             if owner == name:
                 values = where = namespace
@@ -334,15 +339,23 @@ class RestoredPackage:
             elif not _is_constant(value):
                 return None
             found += (where, attribute, value)
-        return tuple(found)
+        if constants is not None and constants not in self._constants:
+            self._constants[constants] = loads(constants)
+        return id(self._shared_environment(namespace, constants, native)), tuple(found)
 
-    def _plain_environment(self, namespace: Any, native: Extensions) -> Any:
-        """One for all functions of a namespace: code only reads it."""
-        environment = self._plain.get(id(namespace))
+    def _shared_environment(
+        self, namespace: Any, constants: bytes | None, native: Extensions
+    ) -> Any:
+        """One for all functions of a namespace that have these constants, which have been read:
+        code only reads it."""
+        key = id(namespace), constants
+        environment = self._plain.get(key)
         if environment is None:
             environment = native.functions.Environment(namespace)
+            if constants is not None:
+                environment.consts.extend(self._constants[constants])
             # Which keeps the namespace; both threads of two get the same one.
-            environment = self._plain.setdefault(id(namespace), environment)
+            environment = self._plain.setdefault(key, environment)
         return environment
 
     def _resolve(self, number: int, args: tuple[Any, ...]) -> Any:
@@ -429,8 +442,8 @@ class RestoredPackage:
         elif module is not None and not is_of_numba(module):
             # Only code in object mode looks at its globals, and Numba has none in its own modules.
             namespace = importlib.import_module(module).__dict__
-        if constants is None:
-            environment = self._plain_environment(namespace, native)
+        if constants is None or constants in self._constants:
+            environment = self._shared_environment(namespace, constants, native)
         else:
             environment = native.functions.Environment(namespace)
             environment.consts.extend(loads(constants))

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-FORMAT = 5
+FORMAT = 6
 PARALLEL = "parallel ufunc"  # in a table of functions: one that has no object of Numba's
 CALLABLE = "callable"  # in the pickle: what Numba made of a function and is no dispatcher
 ALIGNMENT = 64
