@@ -44,7 +44,31 @@ codegen.JITCPUCodegen.__init__ = counting
 """
 PROGRAM = "import late\nprint(late.twice(3))\ncontext = late.twice.targetctx\n"
 
+RACE = """
+import time
+from threading import Event, Thread
+from numba import njit
+from numba.core.cpu import CPUContext
+from numba.core.registry import cpu_target
+
+begun, init = Event(), CPUContext.init
+
+def slow(self):
+    begun.set()
+    time.sleep(0.5)
+    init(self)
+
+CPUContext.init = slow
+other = Thread(target=lambda: njit(lambda x: x))
+other.start()
+begun.wait()
+import late
+other.join()
+own = njit(lambda x: late.twice(x) + 1)
+print(own.targetctx is late.twice.targetctx is cpu_target.target_context, own(3))
+"""
 END = "--\n"
+NEED_NONE = {"its names", "its class", "LLVM itself"}
 
 # What a program may ask for first.
 FIRST = {
@@ -114,6 +138,34 @@ FIRST = {
         print(vectorize(["int64(int64)"])(lambda x: x + 1)(3))
     """,
     "what refreshes it": "context.refresh()\nprint(len(context._defns) > 100)",
+    "a copy of one with an attribute": """
+        import copy
+        context.address_size = 64
+        other = copy.copy(context)
+        print(other.address_size, other.is32bit, other.codegen() is context.codegen())
+    """,
+    "its class": """
+        class Mine(type(context)):
+            pass
+
+        mine = Mine(context.typing_context)
+        print(hasattr(mine, "nothing"), type(mine).__name__, mine.codegen() is mine.codegen())
+        print(type(context)(context.typing_context).target_name)
+    """,
+    "LLVM itself": """
+        import llvmlite.binding as llvm
+        print(llvm.Target.from_default_triple().name)
+    """,
+    "settings that come later": """
+        import os
+        from numba import config, njit
+        before, config.CPU_NAME = config.CPU_NAME, "generic"
+        os.environ["NUMBA_CPU_FEATURES"] = ""
+        own = njit(lambda x: x + 1)
+        print(own(3), context.codegen()._tm_features, config.CPU_NAME, config.CPU_FEATURES)
+        config.CPU_NAME, config.CPU_FEATURES = before, None
+        del os.environ["NUMBA_CPU_FEATURES"]
+    """,
     "an attribute that was set": """
         context.fndesc, context.own = "set", 1
         context.codegen()
@@ -161,7 +213,7 @@ def expected(late):
 
 @pytest.mark.parametrize("name", FIRST)
 def test_who_asks_first_finds_what_numba_has(late, expected, name):
-    made = "" if name == "its names" else "\nprint(len(started), type(context) is CPUContext)"
+    made = "" if name in NEED_NONE else "\nprint(len(started), type(context) is CPUContext)"
     file = program(late, textwrap.dedent(FIRST[name]) + made)
     seen = run_with_images(late, late / "depot", file, late)
     assert seen.output == "6\n" + expected[name] + ("1 True\n" if made else ""), seen.error
@@ -175,3 +227,22 @@ def test_a_context_that_is_there_stays(late):
     )
     seen = run_with_images(late, late / "depot", file, late)
     assert seen.output == plain(late, file), seen.error
+
+
+def test_a_context_that_another_thread_is_making_stays(late):
+    file = late / "race.py"
+    file.write_text(RACE)
+    seen = run_with_images(late, late / "depot", file, late)
+    assert seen.output == plain(late, file) == "True 7\n", seen.error
+
+
+def test_libm_is_numbas_before_it_is_registered(late):
+    addresses = """
+        from numba import _helperlib
+        from numba.core.intrinsics import INTR_MATH
+        from packageimage.load.numba_attach import address_of
+        print([name for name in INTR_MATH if address_of(name) != _helperlib.c_helpers[name]])
+        print(len(INTR_MATH) > 20, len(started))
+    """
+    seen = run_with_images(late, late / "depot", program(late, addresses), late)
+    assert seen.output == "6\n[]\nTrue 0\n", seen.error

@@ -9,7 +9,7 @@ BASE = BaseImage("cpython-311", "0.68.1", "0.50.0", "22.1.0", "2.3.0")
 
 def test_id_is_stable() -> None:
     """A change of this value makes every published image useless: it must be meant."""
-    assert BASE.id == BaseImage("cpython-311", "0.68.1", "0.50.0", "22.1.0", "2.3.0", 7).id
+    assert BASE.id == BaseImage("cpython-311", "0.68.1", "0.50.0", "22.1.0", "2.3.0", 8).id
     assert len(BASE.id) == 64
 
 

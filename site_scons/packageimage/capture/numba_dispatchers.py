@@ -297,7 +297,7 @@ class FunctionTable:
             constants = used[0][2] if used else None
             is_plain = (
                 used == ((slot, module, constants),)
-                and (constants is None or numba_references.needs_no_module(constants))
+                and (constants is None or numba_references.can_be_shared(constants))
                 and not references
                 and not threads
                 and "IS_WIN32" not in of_numba

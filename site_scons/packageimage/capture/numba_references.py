@@ -5,6 +5,7 @@ One of the modules that use Numba's private interfaces, as `capture.numba_bridge
 
 from __future__ import annotations
 
+import enum
 import functools
 import io
 import pickle
@@ -12,6 +13,7 @@ import sys
 import types as python_types
 from typing import Any
 
+import numpy
 from numba.core import dispatcher, serialize, types
 from numba.core.registry import cpu_target
 
@@ -67,6 +69,22 @@ def dumps(value: Any) -> bytes:
     return buffer.getvalue()
 
 
+def may_change(value: Any) -> bool:
+    """Whether what holds the same object may find it changed, as far as can be told."""
+    if isinstance(value, tuple | frozenset):
+        return any(map(may_change, value))
+    if isinstance(value, numpy.dtype):  # the names of its fields can be set
+        return value.names is not None or (value.subdtype is not None and may_change(value.base))
+    return not isinstance(value, _UNCHANGING)
+
+
+_UNCHANGING = (
+    bool, int, float, complex, str, bytes, type(None), type(...), type, range, slice, enum.Enum,
+    numpy.generic, numpy.ufunc, python_types.FunctionType, python_types.BuiltinFunctionType,
+    python_types.ModuleType, python_types.CodeType, dispatcher.Dispatcher,
+)  # fmt: skip
+
+
 class _OfNumpyAlone(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module != "builtins" and (module, name) != ("numpy", "dtype"):
@@ -74,14 +92,13 @@ class _OfNumpyAlone(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def needs_no_module(constants: bytes) -> bool:
-    """Whether constants that `dumps` wrote can be read as soon as NumPy is there: they name nothing
-    that any other module holds."""
+def can_be_shared(constants: bytes) -> bool:
+    """Whether functions may share constants that `dumps` wrote, which were read as soon as NumPy
+    was there: none can change, and none is what any other module holds."""
     try:
-        _OfNumpyAlone(io.BytesIO(constants)).load()
+        return not any(map(may_change, _OfNumpyAlone(io.BytesIO(constants)).load()))
     except pickle.UnpicklingError:  # a persistent name is one, too
         return False
-    return True
 
 
 def generator_descriptor(result: Any) -> Any:

@@ -21,7 +21,7 @@ from numba.core.runtime import rtsys
 from numba.core.typing import cffi_utils
 
 from ..load.image import THREADS
-from .numba_references import dumps
+from .numba_references import dumps, may_change
 from .symbols import ENVIRONMENT_PREFIX, Library
 
 _C_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]  # what all ctypes functions derive from
@@ -168,6 +168,8 @@ def slot_use(library: Library, own: Any, objectmode: bool, symbol: Callable[[str
             # Object mode looks names up at run time; compiled code has them frozen.
             raise LookupError("object-mode code that was made by exec() without a module name")
         constants = list(env.consts)
+        if objectmode and any(map(may_change, constants)):
+            raise LookupError("object-mode code that holds an object which may change")
         found.append((symbol(name), module_name, dumps(constants) if constants else None))
     threads = any(function.name in THREADS for function in module.functions)
     return SlotUse(

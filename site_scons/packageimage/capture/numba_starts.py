@@ -23,6 +23,7 @@ from ..model.method_key import (
 from ..model.type_spec import names_class
 from .assemble import Start
 from .captured import CapturedMethod
+from .numba_references import can_be_shared
 
 
 def starts_of(methods: Mapping[str, CapturedMethod]) -> dict[str, list[Start]]:
@@ -64,6 +65,11 @@ def _is_plain(method: CapturedMethod) -> bool:
         and not row["init"]
         and not row["objectmode"]
         and "cpython" in method.roles
+        # Functions of a module that have the same constants share them.
+        and all(
+            constants is None or can_be_shared(method.blobs[constants])
+            for _, _, constants in row["environments"]
+        )
     )
 
 

@@ -31,6 +31,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import OmittedArg
 from numba.core.environment import Environment
+from numba.core.intrinsics import INTR_MATH
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.runtime import _nrt_python
 from numba.np.ufunc import parallel as parallel_ufunc
@@ -69,6 +70,12 @@ DECLARED = "_pkgimage_declared"
 for, where its callers in images call one with its own."""
 
 _CONTEXT = "_toplevel_target_context"  # as which a target keeps its own
+_PUT_OFF = "_pkgimage_put_off"
+"""Under this name a context has the settings that it is to be made by."""
+_MADE_BY = (
+    "CPU_FEATURES", "CPU_NAME", "ENABLE_AVX", "ENABLE_PROFILING", "OPT",
+    "USE_LLVMLITE_MEMORY_MANAGER",
+)  # fmt: skip
 _START = Struct("<8s10I")  # capture.assemble says of what
 _ENVIRONMENT = 3  # and of each of the other environments in it
 _BOUNDS = "NUMBA_BOUNDSCHECK"
@@ -83,8 +90,8 @@ def address_of(name: str) -> int | None:
             found = table.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
             if found is not None:
                 return found
-        # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
-        # process happens to export under that name.
+        # What Numba registered with LLVM (BLAS, threads) comes before what the process happens to
+        # export under that name.
         found = llvm.address_of_symbol(name)
         if found is not None:
             return found  # type: ignore[no-any-return]
@@ -98,6 +105,8 @@ _HELPERS: tuple[tuple[str, dict[str, int]], ...] = (
     ("numba_", _helperlib.c_helpers),
     ("numba_", _dynfunc.c_helpers),
     ("", {name: at for name, at in _nrt_python.c_helpers.items() if name.startswith("_")}),
+    # libm's, which Numba registers with its target context (numba.core.externals).
+    ("", {name: _helperlib.c_helpers[name] for name in INTR_MATH}),
 )
 
 
@@ -119,28 +128,23 @@ def fill_slots(image: Slotted) -> list[tuple[int, str]]:
 class LazyContext(CPUContext):  # type: ignore[misc]
     """Numba's target context, until something asks for what is in it.
 
-    Numba makes it for the first dispatcher, and starts LLVM with it: 3 ms, which a process never
-    gets back that compiles nothing. This one has only what it is to be made of. It becomes what
-    Numba would have made, in its place, with the first attribute that it lacks.
+    Numba makes it for the first dispatcher, and makes LLVM's part of it at once: 3 ms, which a
+    process never gets back that compiles nothing. One that was put off (`put_off_context`) has only
+    what it is to be made of. It becomes what Numba would have made, in its place, with the first
+    attribute that it lacks.
     """
 
-    def __init__(self, typing_context: Any, target: str) -> None:
-        self.typing_context, self.target_name = typing_context, target
-
     def __getattr__(self, name: str) -> Any:
-        with compiler_lock:  # the making takes it, too
-            if type(self) is LazyContext:  # no other thread has made it meanwhile
-                made = CPUContext(self.typing_context, self.target_name)
-                self.__dict__.update(made.__dict__ | self.__dict__)
-                self.__class__ = CPUContext
-        return getattr(self, name)
+        _make(self)
+        return object.__getattribute__(self, name)
 
     def __copy__(self) -> Any:
         """As `subtarget` makes one, which must share what is to be made."""
-        import copy
-
-        _ = self.address_size
-        return copy.copy(self)
+        _make(self)
+        kind = type(self)
+        other = kind.__new__(kind)
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 # Like what it stands for: `CPUContext.__repr__` is in code, and so are names.
@@ -148,11 +152,45 @@ LazyContext.__module__, LazyContext.__qualname__ = CPUContext.__module__, CPUCon
 LazyContext.__name__ = CPUContext.__name__
 
 
+def _make(context: LazyContext) -> None:
+    """Make what was put off; nothing where that has been done."""
+    with compiler_lock:  # the making takes it, too
+        state = context.__dict__
+        if _PUT_OFF not in state:
+            return
+        # Numba would have made it by the settings of then.
+        settings, now = state[_PUT_OFF], {}
+        for name, value in settings.items():
+            now[name] = getattr(config, name)
+            setattr(config, name, value)
+        try:
+            made = CPUContext(state["typing_context"], state["target_name"])
+        finally:
+            for name, value in now.items():
+                setattr(config, name, value)
+        state.update(made.__dict__ | state)
+        if type(context) is LazyContext:
+            context.__class__ = CPUContext
+        del state[_PUT_OFF]  # last: interrupted before, it is done once more
+
+
 def put_off_context() -> None:
     """Have Numba make its target context when it needs one, unless it has."""
-    if _CONTEXT not in cpu_target.__dict__:
-        context = LazyContext(cpu_target.typing_context, cpu_target._target_name)
-        cpu_target.__dict__.setdefault(_CONTEXT, context)
+    with type(cpu_target).__dict__[_CONTEXT]._lock:  # another thread may be making it
+        if _CONTEXT in cpu_target.__dict__:
+            return
+        codegen.initialize_llvm()  # a program may use LLVM without Numba
+        context = LazyContext.__new__(LazyContext)
+        context.__dict__.update(
+            {
+                "typing_context": cpu_target.typing_context,
+                "target_name": cpu_target._target_name,
+                _PUT_OFF: {
+                    name: getattr(config, name) for name in _MADE_BY if hasattr(config, name)
+                },
+            }
+        )
+        cpu_target.__dict__[_CONTEXT] = context
 
 
 class _Starts:

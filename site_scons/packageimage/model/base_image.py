@@ -5,7 +5,7 @@ from __future__ import annotations
 from packageimage.model.digest import sha256
 from packageimage.model.record import Record
 
-RUNTIME_FORMAT = 7
+RUNTIME_FORMAT = 8
 """The contract between images and our loader: exported table, slots, tables of methods and of
 functions, how methods' keys are made. Another number for each change, so that no loader reads what
 it does not know."""
