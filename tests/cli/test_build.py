@@ -96,6 +96,7 @@ def test_two_packages_of_which_one_is_a_path(user: User) -> None:
     assert [line.split(":")[0] for line in done.lines[-2:]] == ["adder", "timer"]
 
 
+@pytest.mark.slow
 def test_packages_that_import_each_others_functions(user: User) -> None:
     (user.folder / "code/zero.py").write_text(
         "from numba import njit\nfrom adder import add\n\n@njit('f8(f8)')\ndef twice(x):\n"

@@ -111,6 +111,7 @@ def test_the_environments_own_start_still_runs(tmp_path):
     assert (done.returncode, done.stdout) == (0, "5 []\n")
 
 
+@pytest.mark.slow
 def test_what_images_answer_is_recorded_unless_it_is_to_be_skipped(built, tmp_path):
     app = tmp_path / "app.py"
     app.write_text(

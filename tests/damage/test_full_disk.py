@@ -75,6 +75,7 @@ def check_program(builder: Builder) -> None:
     assert (seen.output, seen.returncode) == (builder.expected, 0), seen.error
 
 
+@pytest.mark.slow
 def test_a_full_depot(tmp_path):
     """There is room for one image and not for its successor beside it."""
     builder = Builder(tmp_path)

@@ -86,6 +86,7 @@ def first():
 """
 
 
+@pytest.mark.slow
 def test_arrays_that_the_workload_writes_to(tmp_path):
     """What is kept is what the module held after its import."""
     source = tmp_path / "src"

@@ -216,6 +216,7 @@ def test_threads_whose_first_import_is_of_submodules(place, tmp_path):
     assert (seen["restored"], seen["numba"]) == (restored, False)
 
 
+@pytest.mark.slow
 def test_a_package_that_is_restored_and_one_that_is_attached(tmp_path):
     """Numba comes with the second, and with it what waited for it since the first."""
     for name in ("first_one", "second_one"):

@@ -61,6 +61,7 @@ def run_both(tmp_path, depot, text, **settings):
     return seen
 
 
+@pytest.mark.slow
 def test_without_numba(tmp_path, depot):
     assert not run_both(tmp_path, depot, PROGRAM).seen["numba"]
 

@@ -465,6 +465,7 @@ def test_numbers_that_threads_take_at_once(tmp_path):
     assert found.stdout.split() == ["16000", "True", "False", "False"], found.stderr
 
 
+@pytest.mark.slow
 def test_closures_that_other_packages_make(tmp_path):
     """Such a function runs in the other package's namespace, of which an image has no copy."""
     (tmp_path / "maker.py").write_text(

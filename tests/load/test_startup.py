@@ -40,6 +40,7 @@ def run(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_a_package_that_restores_is_found_before_numba_is(run):
     output, _ = run("import stored.calls; print(stored.calls.scaled(1.0))" + SHOW)
     assert output.splitlines()[0] == "6.0"

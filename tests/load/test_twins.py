@@ -43,6 +43,7 @@ def depot(tmp_path_factory, home):
     return depot
 
 
+@pytest.mark.slow
 def test_each_has_its_own(home, depot):
     seen = run_with_images(home, depot, WORKLOAD, PACKAGES)
     assert seen.output == run_plain(home, WORKLOAD, PACKAGES)
@@ -61,6 +62,7 @@ def test_same_as_plain(home, depot, tmp_path, name):
     assert seen.seen["loaded"] == ["twins"]
 
 
+@pytest.mark.slow
 def test_globals_that_are_types_and_functions_are_compared(home, depot, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(

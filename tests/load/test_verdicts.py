@@ -490,6 +490,7 @@ def test_any_bytes(built, tmp_path_factory, data):
     assert verdict.recall() is None
 
 
+@pytest.mark.slow
 def test_programs_run_from_it(built, tmp_path):
     """Real processes, two seconds later; then the source changes, which bytecode would hide."""
     for name in ("src", "depot"):

@@ -75,6 +75,7 @@ def check(folder: Path, seen: dict[str, list[dict]]) -> None:
     assert suffixes == [".pki", ".so"]
 
 
+@pytest.mark.slow
 def test_6_processes(tmp_path):
     seen = race(tmp_path, {"edit": 1, "build": 1, "run": 2, "collect": 1, "look": 1}, 3)
     check(tmp_path, seen)

@@ -46,6 +46,7 @@ def real(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_changes_rebuild_what_depends_on_them(real: Project) -> None:
     assert real.build() == [*CAPTURE, *CODEGEN, *REST]
     assert len(real.files("depot/*/kernels/*")) == 2
@@ -106,6 +107,7 @@ def test_what_is_said_of_large_outputs_is_what_they_are(large: Project) -> None:
     assert said == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
+@pytest.mark.slow
 def test_a_large_image_is_the_linked_library(large: Project) -> None:
     linked, image = only(large, "**/*.linked.so"), only(large, "depot/**/*.so")
     content = linked.read_bytes()
@@ -176,6 +178,7 @@ def test_an_image_that_is_built_upon_another(real: Project) -> None:
     assert {"serialize user", "codegen user 0 generic", "verify user"} <= set(ran)
 
 
+@pytest.mark.slow
 def test_ninja_makes_the_same_image(real: Project) -> None:
     pytest.importorskip("ninja")
     assert real.scons("depot=first").code == 0

@@ -277,6 +277,7 @@ pkg.njit(pkg.alone)(1)
 }
 
 
+@pytest.mark.slow
 def test_a_function_that_was_compiled_for_several_values_of_a_global(tmp_path):
     """The image has the first, and says that it has not the others, whichever were compiled now."""
     for name, text in SEVERAL_VALUES.items():
