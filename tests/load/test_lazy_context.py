@@ -9,6 +9,7 @@ import pytest
 from image_build import build, run_plain, run_with_images
 
 SOURCE = """
+import math
 from numba import njit
 
 
@@ -26,6 +27,11 @@ def factory(factor):
 
 
 thrice = factory(3)
+
+
+@njit
+def bent(x):
+    return math.tanh(x)
 """
 # Counts how often Numba starts LLVM.
 COUNTED = """
@@ -179,7 +185,9 @@ def late(tmp_path_factory):
     """A folder with the package, and its depot."""
     folder = tmp_path_factory.mktemp("late")
     (folder / "late.py").write_text(SOURCE)
-    (folder / "workload.py").write_text("import late\nlate.twice(3)\nlate.thrice(3, 4)\n")
+    (folder / "workload.py").write_text(
+        "import late\nlate.twice(3)\nlate.thrice(3, 4)\nlate.bent(0.5)\n"
+    )
     build(folder, folder / "depot", "late", folder / "workload.py", folder)
     return folder
 
@@ -236,13 +244,39 @@ def test_a_context_that_another_thread_is_making_stays(late):
     assert seen.output == plain(late, file) == "True 7\n", seen.error
 
 
-def test_libm_is_numbas_before_it_is_registered(late):
-    addresses = """
-        from numba import _helperlib
-        from numba.core.intrinsics import INTR_MATH
-        from packageimage.load.numba_attach import address_of
-        print([name for name in INTR_MATH if address_of(name) != _helperlib.c_helpers[name]])
-        print(len(INTR_MATH) > 20, len(started))
-    """
-    seen = run_with_images(late, late / "depot", program(late, addresses), late)
-    assert seen.output == "6\n[]\nTrue 0\n", seen.error
+# How a program makes LLVM use another function than libm's, or Numba's helper without Numba.
+REGISTERED = """
+import ctypes
+import llvmlite.binding as llvm
+mine = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda x: 42.0)
+
+def register():
+    llvm.add_symbol("tanh", ctypes.cast(mine, ctypes.c_void_p).value)
+"""
+BY_ITSELF = """
+module = llvm.parse_assembly(
+    "declare double @numba_ldexp(double, i32)\\ndefine double @f(double %x) {\\n"
+    "%r = call double @numba_ldexp(double %x, i32 3)\\nret double %r\\n}"
+)
+machine = llvm.Target.from_default_triple().create_target_machine()
+engine = llvm.create_mcjit_compiler(module, machine)
+engine.finalize_object()
+made = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(engine.get_function_address("f"))
+print(made(0.5))
+"""
+REGISTERINGS = {
+    "before anything of Numba's": "register()\nimport late\nprint(late.bent(0.5))",
+    "after a dispatcher": "import numba\nnumba.njit(lambda x: x)\nregister()\nimport late\n"
+    "print(late.bent(0.5))",
+    "after the package": "import late\nregister()\nimport math, numba\n"
+    "print(numba.njit(lambda x: math.tanh(x))(0.5))",  # the image's code is bound already
+    "nothing": "import late\nprint(late.bent(0.5))" + BY_ITSELF,
+}
+
+
+@pytest.mark.parametrize("text", REGISTERINGS.values(), ids=REGISTERINGS)
+def test_what_a_program_registers_with_llvm(late, text):
+    file = late / "registering.py"
+    file.write_text(REGISTERED + text)
+    seen = run_with_images(late, late / "depot", file, late)
+    assert seen.output == plain(late, file), seen.error

@@ -81,7 +81,7 @@ def may_change(value: Any) -> bool:
 _UNCHANGING = (
     bool, int, float, complex, str, bytes, type(None), type(...), type, range, slice, enum.Enum,
     numpy.generic, numpy.ufunc, python_types.FunctionType, python_types.BuiltinFunctionType,
-    python_types.ModuleType, python_types.CodeType, dispatcher.Dispatcher,
+    python_types.ModuleType, python_types.CodeType, dispatcher._DispatcherBase,
 )  # fmt: skip
 
 

@@ -168,8 +168,9 @@ def slot_use(library: Library, own: Any, objectmode: bool, symbol: Callable[[str
             # Object mode looks names up at run time; compiled code has them frozen.
             raise LookupError("object-mode code that was made by exec() without a module name")
         constants = list(env.consts)
-        if objectmode and any(map(may_change, constants)):
-            raise LookupError("object-mode code that holds an object which may change")
+        changing = [type(value).__name__ for value in constants if may_change(value)]
+        if objectmode and changing:
+            raise LookupError(f"object-mode code that holds what may change: a {changing[0]}")
         found.append((symbol(name), module_name, dumps(constants) if constants else None))
     threads = any(function.name in THREADS for function in module.functions)
     return SlotUse(

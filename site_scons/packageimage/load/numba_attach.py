@@ -26,12 +26,11 @@ import llvmlite.binding as llvm
 import numpy
 from numba import _dynfunc, _helperlib
 from numba._dynfunc import make_function
-from numba.core import caching, codegen, config, dispatcher, lowering, utils
+from numba.core import base, caching, codegen, config, dispatcher, externals, lowering, utils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import OmittedArg
 from numba.core.environment import Environment
-from numba.core.intrinsics import INTR_MATH
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.runtime import _nrt_python
 from numba.np.ufunc import parallel as parallel_ufunc
@@ -90,8 +89,8 @@ def address_of(name: str) -> int | None:
             found = table.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
             if found is not None:
                 return found
-        # What Numba registered with LLVM (BLAS, threads) comes before what the process happens to
-        # export under that name.
+        # What Numba registered with LLVM (libm's functions, BLAS, threads) comes before what the
+        # process happens to export under that name.
         found = llvm.address_of_symbol(name)
         if found is not None:
             return found  # type: ignore[no-any-return]
@@ -105,8 +104,6 @@ _HELPERS: tuple[tuple[str, dict[str, int]], ...] = (
     ("numba_", _helperlib.c_helpers),
     ("numba_", _dynfunc.c_helpers),
     ("", {name: at for name, at in _nrt_python.c_helpers.items() if name.startswith("_")}),
-    # libm's, which Numba registers with its target context (numba.core.externals).
-    ("", {name: _helperlib.c_helpers[name] for name in INTR_MATH}),
 )
 
 
@@ -128,8 +125,8 @@ def fill_slots(image: Slotted) -> list[tuple[int, str]]:
 class LazyContext(CPUContext):  # type: ignore[misc]
     """Numba's target context, until something asks for what is in it.
 
-    Numba makes it for the first dispatcher, and makes LLVM's part of it at once: 3 ms, which a
-    process never gets back that compiles nothing. One that was put off (`put_off_context`) has only
+    Numba makes it for the first dispatcher, with a code generator: 1.5 ms, which a process never
+    gets back that compiles nothing. One that was put off (`put_off_context`) has only
     what it is to be made of. It becomes what Numba would have made, in its place, with the first
     attribute that it lacks.
     """
@@ -179,7 +176,11 @@ def put_off_context() -> None:
     with type(cpu_target).__dict__[_CONTEXT]._lock:  # another thread may be making it
         if _CONTEXT in cpu_target.__dict__:
             return
-        codegen.initialize_llvm()  # a program may use LLVM without Numba
+        # What making it does for all of the process is done at once: a program may use LLVM by
+        # itself, and register other functions under the names of these.
+        codegen.initialize_llvm()
+        base._load_global_helpers()
+        externals.c_math_functions.install(None)
         context = LazyContext.__new__(LazyContext)
         context.__dict__.update(
             {
@@ -311,6 +312,7 @@ class Attachments:
     def add(self, image: Image) -> None:
         """Answer from `image` too. Raises image.UnboundSlot when it needs what Numba hasn't, and
         image.ImageError."""
+        put_off_context()  # first: it registers what slots are filled with
         late = fill_slots(image)
         starts = _Starts(image)
         with self._lock:
@@ -429,7 +431,6 @@ class Attachments:
         return self._bridge
 
     def _install(self) -> None:
-        put_off_context()
         CPUDispatcher.overloads = Overloads(self._result)
         replace(CPUDispatcher, "_compile_for_args", self._compile_for_args)
         replace(utils, "pysignature", keep_last_signature)
