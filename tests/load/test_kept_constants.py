@@ -45,18 +45,37 @@ def shifted(by):
 shift = shifted("!")
 
 
+class Sum:
+    def __init__(self):
+        self.value = 1
+
+
+def adding(to):
+    @jit(forceobj=True)
+    def add(x):
+        to.value += x
+        return to.value
+
+    return add
+
+
+total = Sum()
+add = adding(total)
+
+
 def records():
     return np.zeros(2, dtype=[("a", "i4"), ("b", "f8")])
 """
 WORKLOAD = """
 import kept
-kept.same(kept.records()), kept.again(kept.records()), kept.first(1), kept.shift(1)
+kept.same(kept.records()), kept.again(kept.records()), kept.first(1), kept.shift(1), kept.add(5)
 """
 PROGRAM = """
 import kept
 kept.same(kept.records()).dtype.names = ("x", "y")
 print([f(kept.records()).dtype.names for f in (kept.same, kept.again)])
 print(kept.first(1), kept.first(1), kept.second(1), kept.shift(2))
+print(kept.add(1), kept.add(1), kept.total.value)
 print([f.py_func.__closure__[0].cell_contents for f in (kept.first, kept.second)])
 """
 

@@ -236,7 +236,10 @@ class FunctionTable:
             early.add(key)
         # Not by what this dispatcher has compiled: what an earlier capture answered for a caller
         # has compiled nothing. With the declared return type of a workload's it is another one.
-        own = function_key(function, dispatcher_options(found))
+        try:
+            own = function_key(function, dispatcher_options(found))
+        except Unkeyable:  # it has none in the image, and Numba compiles it
+            own = None
         rows = [
             (method.specs, _row(method, position, early=key in early), key, key in early)
             for key, method in sorted(methods.items())
