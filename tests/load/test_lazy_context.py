@@ -1,5 +1,5 @@
-"""Numba's target context, which starts LLVM: not made in a process that compiles nothing, and as
-plain Numba has it for whoever needs it first."""
+"""Numba's target context, with its code generator: not made in a process that compiles nothing, and
+as plain Numba has it for whoever needs it first."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ thrice = factory(3)
 def bent(x):
     return math.tanh(x)
 """
-# Counts how often Numba starts LLVM.
+# Counts how often Numba makes a code generator.
 COUNTED = """
 from numba.core import codegen
 from numba.core.cpu import CPUContext
@@ -203,7 +203,7 @@ def plain(folder, file):
     return run_plain(folder, file, folder, PKGIMAGE="no")
 
 
-def test_llvm_is_not_started_for_what_the_image_has(late):
+def test_no_generator_is_made_for_what_the_image_has(late):
     calls = "print(late.thrice(3, 4), len(late.twice.overloads), late.thrice.signatures)\n"
     file = program(late, calls + "print(len(started))")
     seen, without = run_with_images(late, late / "depot", file, late), plain(late, file)

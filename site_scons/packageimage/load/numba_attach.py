@@ -126,9 +126,9 @@ class LazyContext(CPUContext):  # type: ignore[misc]
     """Numba's target context, until something asks for what is in it.
 
     Numba makes it for the first dispatcher, with a code generator: 1.5 ms, which a process never
-    gets back that compiles nothing. One that was put off (`put_off_context`) has only
-    what it is to be made of. It becomes what Numba would have made, in its place, with the first
-    attribute that it lacks.
+    gets back that compiles nothing. One that was put off (`put_off_context`) has only what it is to
+    be made of. It becomes what Numba would have made, in its place, with the first attribute that
+    it lacks.
     """
 
     def __getattr__(self, name: str) -> Any:

@@ -56,7 +56,7 @@ class ImageLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
 
     @property
     def _codegen(self) -> Any:
-        return cpu_target.target_context.codegen()  # which starts LLVM, so not before it is needed
+        return cpu_target.target_context.codegen()  # made when it is needed (`LazyContext`)
 
     def add_symbols(self, roles: dict[str, str], entries: dict[str, list[Any]]) -> None:
         for role, symbol in roles.items():
